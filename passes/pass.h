@@ -1,0 +1,78 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/ir/graph.h"
+
+namespace onecard {
+
+// What was seen in one value while calibration data ran through the graph.
+struct ValueRange {
+  float min = 0, max = 0;
+};
+enum class WeightPrecision { keep, int8 };
+enum class ActivationPrecision { keep, int8 };
+enum class PruneScope { tensor, global };
+
+struct PruneOptions {
+  double amount = 0;                                  // share of zeros over all prunable weights; 0: nothing
+  PruneScope scope = PruneScope::tensor;
+};
+
+// What a pass may ask for besides the graph: options and calibration data, never files or devices.
+struct PassContext {
+  std::map<std::string, ValueRange> ranges;           // by value name, of the graph as it stands when the quantize passes run
+  PruneOptions prune;
+  WeightPrecision weights = WeightPrecision::keep;
+  ActivationPrecision activations = ActivationPrecision::keep;
+  std::vector<std::string> skip_layers;               // names of weighted nodes' outputs that stay in float
+  int64_t fold_limit_bytes = int64_t{1} << 20;        // fold_constants makes no larger tensor unless it replaces as many bytes
+  std::vector<std::string> notes;                     // what a pass wants the report to say
+};
+
+// Returns how many times it changed the graph.
+using PassFunction = int64_t (*)(Graph&, PassContext&);
+struct PassInfo {
+  std::string_view name, equation;
+  PassFunction run;
+};
+// Every pass of passes.inc, in its order; and one by name, or null.
+std::span<const PassInfo> all_passes();
+const PassInfo* find_pass(std::string_view name);
+
+#define PASS(name, equation) int64_t name(Graph&, PassContext&);
+#include "passes/passes.inc"
+#undef PASS
+
+// Tries `rule` on every node whose op is an O, in order, until nothing changes; the number of changes.
+template <class O>
+int64_t rewrite_each(Graph& graph, bool (*rule)(Graph&, Node&, const O&)) {
+  int64_t changes = 0;
+  for (bool again = true; again;) {
+    again = false;
+    for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
+      Node& node = *it++;                             // rules add before the node and leave removal to erase_dead
+      const auto* op = node.as<O>();
+      const bool live = [&] { for (Value* v : node.outputs) if (!v->users.empty() || graph.is_output(v)) return true; return false; }();
+      if (op && live && rule(graph, node, *op)) { ++changes; again = true; }
+    }
+    graph.erase_dead();
+  }
+  return changes;
+}
+
+// The node producing `v` if its op is an O and this is the only use of its result.
+template <class O>
+Node* sole_producer(const Graph& g, const Value* v) {
+  if (!v || !v->producer || !v->producer->as<O>() || v->users.size() != 1 || g.is_output(v)) return nullptr;
+  return v->producer;
+}
+// The node producing `v` if its op is an O, whoever else reads it.
+template <class O>
+Node* producer_of(const Value* v) {
+  return v && v->producer && v->producer->as<O>() ? v->producer : nullptr;
+}
+
+}  // namespace onecard
