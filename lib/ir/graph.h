@@ -61,6 +61,12 @@ class Graph {
   // Replaces the inputs of one node (same number or not); types of its outputs are inferred again and must not change.
   void set_inputs(Node& node, std::vector<Value*> in);
   void set_output(size_t index, Value* value) { outputs[index] = value; }
+  // Gives a value another name, which no other value of the graph may have.
+  void rename(Value* v, const std::string& name) {
+    names_.erase(v->name);
+    require(names_.insert(name).second, ErrorKind::internal, "the name '", name, "' is taken");
+    v->name = name;
+  }
   // Removes nodes none of whose outputs is used, and unused constants.
   void erase_dead();
 

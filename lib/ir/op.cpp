@@ -35,6 +35,7 @@ std::optional<std::vector<int64_t>> InferContext::ints(size_t i) const {
 }
 
 std::vector<Value*> Op::decompose(Graph&, Node&) const { return {}; }
+std::vector<Tensor> Op::run_bodies(Inputs, const RunBody&) const { fail(ErrorKind::internal, name(), " holds no graphs to run"); }
 std::unique_ptr<Op> Op::with_subgraphs(std::vector<GraphPtr>) const { return clone(); }
 
 bool same_value(float a, float b) { return a == b || (a != a && b != b); }

@@ -48,6 +48,9 @@ class InferContext {
 using Inputs = std::span<const Tensor* const>;        // null: absent optional input
 using Outputs = std::span<Tensor>;
 
+// Runs a graph on tensors; the outputs in the graph's order.
+using RunBody = std::function<std::vector<Tensor>(const Graph& body, const std::vector<const Tensor*>& inputs)>;
+
 using OnnxAttribute = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, std::vector<std::string>, ConstTensor, GraphPtr>;
 
 // How a node is written in standard ONNX (opset kExportOpset): inputs and outputs stay in the node's order.
@@ -77,6 +80,8 @@ class Op {
   // Graphs held in fields (If, Loop, Scan), and a copy of this op with them replaced, in the same order.
   virtual std::vector<GraphPtr> subgraphs() const { return {}; }
   virtual std::unique_ptr<Op> with_subgraphs(std::vector<GraphPtr>) const;
+  // The definition of an op with subgraphs, which `run` executes: reference() with the bodies run some other way.
+  virtual std::vector<Tensor> run_bodies(Inputs in, const RunBody& run) const;
 
   virtual void print_fields(std::ostream&) const = 0;
   virtual void parse_field(std::string_view key, TextReader&) = 0;

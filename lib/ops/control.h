@@ -9,7 +9,8 @@ struct If : OpBase<If> {
   GraphPtr then_branch, else_branch;
   static constexpr auto kFields = std::tuple{field("then_branch", &If::then_branch), field("else_branch", &If::else_branch)};
   std::vector<TensorType> infer(const InferContext& in) const override;
-  void reference(Inputs in, Outputs out) const override;
+  void reference(Inputs in, Outputs out) const override;  // run_bodies by run_reference
+  std::vector<Tensor> run_bodies(Inputs in, const RunBody& run) const override;
   std::vector<GraphPtr> subgraphs() const override { return {then_branch, else_branch}; }
   std::unique_ptr<Op> with_subgraphs(std::vector<GraphPtr> g) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
@@ -25,7 +26,8 @@ struct Loop : OpBase<Loop> {
   int64_t carried = 0;
   static constexpr auto kFields = std::tuple{field("body", &Loop::body), field("carried", &Loop::carried)};
   std::vector<TensorType> infer(const InferContext& in) const override;
-  void reference(Inputs in, Outputs out) const override;
+  void reference(Inputs in, Outputs out) const override;  // run_bodies by run_reference
+  std::vector<Tensor> run_bodies(Inputs in, const RunBody& run) const override;
   std::vector<GraphPtr> subgraphs() const override { return {body}; }
   std::unique_ptr<Op> with_subgraphs(std::vector<GraphPtr> g) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
@@ -42,7 +44,8 @@ struct Scan : OpBase<Scan> {
   static constexpr auto kFields = std::tuple{field("body", &Scan::body), field("states", &Scan::states), field("scans", &Scan::scans), field("input_axes", &Scan::input_axes),
       field("input_directions", &Scan::input_directions), field("output_axes", &Scan::output_axes), field("output_directions", &Scan::output_directions)};
   std::vector<TensorType> infer(const InferContext& in) const override;
-  void reference(Inputs in, Outputs out) const override;
+  void reference(Inputs in, Outputs out) const override;  // run_bodies by run_reference
+  std::vector<Tensor> run_bodies(Inputs in, const RunBody& run) const override;
   std::vector<GraphPtr> subgraphs() const override { return {body}; }
   std::unique_ptr<Op> with_subgraphs(std::vector<GraphPtr> g) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;

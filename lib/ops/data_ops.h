@@ -64,6 +64,7 @@ struct Expand : OpBase<Expand> {
   static constexpr std::string_view kName = "expand";
   static constexpr auto kFields = std::tuple{};
   std::vector<TensorType> infer(const InferContext& in) const override;
+  std::optional<std::vector<Dim>> infer_contents(const InferContext&) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
   static const std::span<const OnnxName> kOnnx;

@@ -1,7 +1,7 @@
 #pragma once
-#include <array>
 #include <cstring>
 
+#include "lib/ops/axes.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -38,9 +38,8 @@ Tensor& allocated(Tensor& out, DType dtype, const Dims& dims, const Quantization
 // Gives a computed result to an output that may have come allocated.
 void deliver(Tensor& out, Tensor result);
 
-// An axis counted from either end as an index below `rank`; raises model.
-int64_t axis_index(int64_t axis, int64_t rank);
-std::vector<int64_t> axis_indices(const std::vector<int64_t>& axes, int64_t rank);  // raises model on a repeated one, too
+// Axes counted from either end as indices below `rank`, in their order; raises model on one out of range or named twice.
+std::vector<int64_t> axis_indices(const std::vector<int64_t>& axes, int64_t rank);
 // Product of the extents [begin, end).
 int64_t extent_product(const Dims& dims, int64_t begin, int64_t end);
 // The extent of two that must agree; raises model when they surely differ.
@@ -60,31 +59,7 @@ Value* list_input(const OnnxNode& node, std::string_view key, size_t i);
 // One integer, as a constant scalar or list.
 Value* int_list(const OnnxNode& node, const std::vector<int64_t>& values);
 
-// Strides by which a tensor of extents `x` is read over `out`, to which it broadcasts: 0 along repeated axes.
-std::vector<int64_t> broadcast_strides(const Dims& x, const Dims& out);
 // Extents that concrete shapes broadcast to; raises model.
 Dims broadcast_dims(const Dims& a, const Dims& b);
-
-// Calls body(offsets) for every index over `extents` in row-major order; offsets[k] = sum of index times strides[k].
-template <size_t N, class F>
-void walk(const Dims& extents, const std::array<std::vector<int64_t>, N>& strides, F&& body) {
-  for (int64_t e : extents)
-    if (e == 0) return;
-  std::array<int64_t, N> offsets{};
-  Dims index(extents.size(), 0);
-  for (;;) {
-    body(offsets);
-    size_t axis = extents.size();
-    while (axis > 0) {
-      --axis;
-      for (size_t k = 0; k < N; ++k) offsets[k] += strides[k][axis];
-      if (++index[axis] < extents[axis]) break;
-      for (size_t k = 0; k < N; ++k) offsets[k] -= strides[k][axis] * extents[axis];
-      index[axis] = 0;
-      if (axis == 0) return;
-    }
-    if (extents.empty()) return;
-  }
-}
 
 }  // namespace onecard

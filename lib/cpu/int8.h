@@ -1,0 +1,15 @@
+#pragma once
+#include "lib/cpu/onednn.h"
+
+namespace onecard {
+
+// Whether integer products are summed without saturation on this processor.
+Support int8_is_exact();
+// y f32, or i8/u8 quantized per tensor.
+Support int8_output_fits(const TensorType& y);
+// Attributes of an integer convolution or product: run-time scales, and zero points where they are not 0.
+dnnl::primitive_attr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero = 0);
+// The values of those attributes.
+void bind_int8(OneDnnStep& step, const PerTensor& x, const std::vector<float>& w_scales, const TensorType& y, int32_t w_zero = 0);
+
+}  // namespace onecard

@@ -1,0 +1,229 @@
+#include "lib/flow/optimize.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "lib/base/parallel.h"
+#include "lib/flow/calibrate.h"
+#include "lib/flow/sizes.h"
+#include "lib/ops/registry.h"
+#include "lib/runtime/compare.h"
+#include "lib/runtime/executor.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr uint64_t kSelfCheckSeed = 1;
+
+// What is computed here must not depend on how many threads compute it: sums split another way round differently.
+class OneThread {
+ public:
+  OneThread() : before_(thread_count()) { set_threads(1); }
+  ~OneThread() { set_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+int64_t count_nodes(const Graph& g) {
+  int64_t n = 0;
+  for (const auto& node : g.nodes()) {
+    ++n;
+    for (const auto& sub : node.op->subgraphs()) n += count_nodes(*sub);
+  }
+  return n;
+}
+
+std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
+  std::vector<const Tensor*> out;
+  for (const auto& t : tensors) out.push_back(&t);
+  return out;
+}
+
+// The input of the self-check: a real sample when there is one.
+struct CheckInput {
+  std::optional<uint64_t> seed;
+  std::vector<Tensor> tensors;
+  std::string text;
+};
+CheckInput check_input_of(const OptimizeRequest& request, const ChosenSizes& sizes) {
+  CheckInput in;
+  if (request.samples && request.samples->size() > 0) {
+    Sample s = request.samples->read(0);
+    in.tensors = std::move(s.inputs);
+    in.text = "sample '" + s.name + "'";
+    return in;
+  }
+  in.seed = kSelfCheckSeed;
+  in.text = "seed " + std::to_string(kSelfCheckSeed);
+  for (size_t i = 0; i < sizes.inputs.size(); ++i) {
+    const TensorType& t = sizes.inputs[i];
+    require(t.container == Container::tensor && t.dtype != DType::string, ErrorKind::model, "input '", request.source->inputs[i]->name, "' is no tensor of numbers");
+    in.tensors.push_back(random_tensor(t, kSelfCheckSeed + i));
+  }
+  return in;
+}
+
+double range_of(const Tensor& t) {
+  double low = INFINITY, high = -INFINITY, largest = 0;
+  for (int64_t i = 0; i < t.elements(); ++i)
+    if (const double v = t.at(i); std::isfinite(v)) low = std::min(low, v), high = std::max(high, v), largest = std::max(largest, std::fabs(v));
+  const double range = low <= high ? std::max(high - low, largest) : 0;
+  return range > 0 ? range : 1;
+}
+
+std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::string& why_not) {
+  try {
+    Executor executor(graph, device);
+    return executor.run(pointers(in.tensors));
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::internal) throw;
+    why_not = e.what();
+    return std::nullopt;
+  }
+}
+
+bool has_random_nodes(const Graph& g) {
+  return std::any_of(g.nodes().begin(), g.nodes().end(), [](const Node& n) {
+    const auto subs = n.op->subgraphs();
+    return !n.op->is_pure() || std::any_of(subs.begin(), subs.end(), [](const GraphPtr& s) { return has_random_nodes(*s); });
+  });
+}
+
+std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original, const std::vector<Tensor>& own, OptimizeResult& result) {
+  SelfCheck check;
+  check.seed = in.seed;
+  for (size_t i = 0; i < own.size(); ++i) {
+    const Tensor& t = own[i];
+    if (t.type().container != Container::tensor || !t.has_value() || t.dtype() == DType::string || info(t.dtype()).kind == DKind::complex) continue;
+    CheckedOutput o{graph.outputs[i]->name, t.dtype(), t.dims(), range_of(t), checked_values(t), {}};
+    if (original) {
+      o.original = checked_values((*original)[i]);
+      const Comparison c = compare(t, (*original)[i]);
+      result.self_check.push_back({o.name, c.range_error, c.cosine});
+    }
+    check.outputs.push_back(std::move(o));
+  }
+  check.inputs = std::move(in.tensors);
+  result.self_check_input = in.text;
+  return check;
+}
+
+std::string manifest(const OptimizeRequest& request, const OptimizeResult& result, const ChosenSizes& sizes) {
+  nlohmann::ordered_json j;
+  j["format"] = 1;
+  j["tool"] = "onecard 0.1";
+  j["source"] = {{"name", request.source_name}, {"xxh3", request.source_hash}, {"bytes", request.source_bytes}};
+  j["options"] = request.options_text;
+  j["sizes"] = sizes.text();
+  j["nodes_before"] = result.nodes_before;
+  j["nodes_after"] = result.nodes_after;
+  for (const auto& p : result.passes) j["passes"].push_back({{"name", p.name}, {"changes", p.changes}});
+  for (const auto& n : result.notes) j["notes"].push_back(n);
+  if (request.memory_limit_bytes) j["memory_limit_bytes"] = *request.memory_limit_bytes;
+  j["weight_bytes_source"] = result.weight_bytes_source;
+  j["self_check"] = result.self_check_input.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(result.self_check_input);
+  for (const auto& d : result.self_check) j["distance"].push_back({{"output", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
+  return j.dump(1);
+}
+
+void need_calibration_data(const OptimizeRequest& request) {
+  require(request.activations == ActivationPrecision::keep || request.samples != nullptr, ErrorKind::usage,
+          "static int8 needs samples to calibrate with: --data PATH (or --precision int8-weights, which needs none)");
+}
+
+void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
+  for (auto& r : records) {
+    const auto it = std::find_if(result.passes.begin(), result.passes.end(), [&](const PassRecord& p) { return p.name == r.name; });
+    if (it == result.passes.end()) result.passes.push_back(std::move(r));
+    else it->changes += r.changes, it->ms += r.ms, it->bytes_delta += r.bytes_delta;
+  }
+}
+
+}  // namespace
+
+Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result) {
+  need_calibration_data(request);
+  result.nodes_before = count_nodes(*request.source);
+  result.weight_bytes_source = constant_bytes(*request.source);
+  PassContext context;
+  context.prune = request.prune;
+  context.weights = request.weights;
+  context.activations = request.activations;
+  Graph graph = request.source->clone();
+  progress("passes", 0);
+  PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
+  add_records(result, std::move(done.records));
+  if (!done.stopped && request.activations != ActivationPrecision::keep) {
+    const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
+    const std::string key = request.calibration_cache ? graph_key(*shared) : "";
+    if (request.calibration_cache && std::filesystem::exists(*request.calibration_cache)) {
+      context.ranges = read_calibration_cache(*request.calibration_cache, key);
+    } else {
+      const OneThread one;
+      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start}, [&](double share) { progress("calibration", share); });
+      if (request.calibration_cache) write_calibration_cache(*request.calibration_cache, key, context.ranges);
+    }
+  }
+  if (!done.stopped) add_records(result, run_pipeline(graph, context, quantize_pipeline(), request.pipeline).records);
+  result.notes = std::move(context.notes);
+  result.nodes_after = count_nodes(graph);
+  return graph;
+}
+
+OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress) {
+  OptimizeResult result;
+  result.source_bytes = request.source_bytes;
+  result.memory_limit_bytes = request.memory_limit_bytes;
+
+  std::optional<CheckInput> in;
+  std::optional<std::vector<Tensor>> original;
+  ChosenSizes sizes;
+  try {
+    sizes = choose_sizes(*request.source, request.dims, request.shapes);
+    in = check_input_of(request, sizes);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    result.self_check_skipped = e.what();
+  }
+  if (has_random_nodes(*request.source)) in.reset(), result.self_check_skipped = "the model draws random numbers";
+  if (in) {
+    progress("original answer", 0);
+    const OneThread one;
+    std::string why_not;
+    original = answers(request.source, device, *in, why_not);
+  }
+  Graph graph = run_passes(request, device, progress, result);
+  request.source.reset();
+  const auto optimized = std::make_shared<const Graph>(std::move(graph));
+
+  if (!sizes.inputs.empty() || optimized->inputs.empty()) {
+    progress("plan", 0);
+    try {
+      Executor planner(optimized, device, {request.memory_limit_bytes});
+      result.memory = planner.prepare(sizes.inputs).memory;
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::model) throw;
+      result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());
+    }
+  }
+  std::optional<SelfCheck> check;
+  if (in) {
+    progress("own answer", 0);
+    const OneThread one;
+    std::string why_not;
+    if (const auto own = answers(optimized, device, *in, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
+    else result.self_check_skipped = why_not;
+  }
+  progress("writing", 0);
+  result.sizes = write_bundle(request.out, *optimized, manifest(request, result, sizes), check);
+  return result;
+}
+
+}  // namespace onecard

@@ -1,0 +1,72 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/file.h"
+#include "lib/bundle/bundle.h"
+#include "lib/device/device.h"
+#include "lib/plan/plan.h"
+#include "lib/runtime/data/samples.h"
+#include "passes/pipeline.h"
+
+namespace onecard {
+
+// Which ranges calibration finds.
+enum class CalibrationMethod { minmax };
+
+// What `optimize` is asked to do, beyond the model itself.
+struct OptimizeRequest {
+  GraphPtr source;                                    // as imported
+  std::string source_name;                            // of the file, without folders
+  std::string source_hash;                            // of its bytes
+  int64_t source_bytes = 0;
+  Path out;
+  WeightPrecision weights = WeightPrecision::keep;
+  ActivationPrecision activations = ActivationPrecision::keep;
+  PruneOptions prune;
+  std::string options_text;                           // the options that decide the bytes, for the manifest
+  const SampleSource* samples = nullptr;              // needed with int8 activations
+  std::vector<std::pair<std::string, std::string>> carry;  // OUT, IN
+  std::vector<size_t> carry_start{0};
+  std::optional<Path> calibration_cache;
+  SymbolValues dims;                                  // sizes that the memory figures hold for
+  std::map<std::string, Dims> shapes;
+  std::optional<int64_t> memory_limit_bytes;
+  bool verify_passes = false;
+  PipelineOptions pipeline;
+};
+
+// How far the bundle's answer to its self-check sample is from the original model's, per output.
+struct OutputDistance {
+  std::string name;
+  double range_error = 0, cosine = 1;
+};
+
+struct OptimizeResult {
+  BundleSizes sizes;
+  int64_t source_bytes = 0, weight_bytes_source = 0;
+  int64_t nodes_before = 0, nodes_after = 0;
+  std::vector<PassRecord> passes;
+  std::vector<std::string> notes;
+  MemorySummary memory;
+  std::optional<int64_t> memory_limit_bytes;
+  std::vector<OutputDistance> self_check;             // empty: no sample could be run
+  std::string self_check_skipped;                     // why, when it is empty
+  std::string self_check_input;                       // "seed 1" or the sample's name
+  std::vector<std::pair<std::string, int64_t>> encodings;  // stored bytes by encoding
+};
+
+// Called as the work goes on: what is being done and how far it is, 0 to 1.
+using Progress = std::function<void(const std::string& what, double share)>;
+
+// Runs the pipeline, plans for `device`, and writes the bundle. Nothing is written when anything raises.
+OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress);
+
+// The pipeline without planning or a bundle: the graph as it stands where the pipeline ends.
+Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result);
+
+}  // namespace onecard

@@ -1,0 +1,37 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lib/base/file.h"
+#include "lib/ir/graph.h"
+
+namespace onecard {
+
+struct ImportOptions {
+  std::vector<Path> allowed_external_roots;           // external data may also lie below these folders
+  std::map<std::string, Dims> shapes;                 // fixed shapes of inputs, by name; an unknown or contradicting one is a usage error
+};
+
+// One operator of a model that cannot be imported.
+struct Unsupported {
+  std::string domain, op_type;
+  int64_t opset = 0;
+  int64_t count = 0;
+  std::vector<std::string> node_names;                // of the first five nodes that have a name
+  std::string reason;
+};
+
+// The graph of an ONNX model of any opset up to newest_onnx_opset(). Raises io when the file cannot be read; model when it is not an ONNX
+// model, fails onnx's checker, reads outside its folder, or holds unsupported nodes, all of which are listed in one message.
+Graph import_onnx(const Path& model, const ImportOptions& options = {});
+
+// Every operator of the model, its subgraphs and its functions that cannot be imported; sorted by domain and name.
+std::vector<Unsupported> find_unsupported(const Path& model, const ImportOptions& options = {});
+// "Frobnicate (opset 17, 2 nodes: 'a', 'b'): why".
+std::string to_text(const Unsupported& u);
+
+// The newest opset of the standard domain that the onnx library knows.
+int64_t newest_onnx_opset();
+
+}  // namespace onecard

@@ -1,0 +1,115 @@
+#include "lib/onnx/model.h"
+
+#include <onnx/checker.h>
+#include <onnx/defs/schema.h>
+#include <onnx/version_converter/convert.h>
+
+#include <set>
+
+#include "lib/onnx/names.h"
+
+namespace onecard {
+
+namespace {
+
+using onnx::OpSchemaRegistry;
+
+// Repeated imports of one domain are legal for most readers but not for onnx's own code.
+void merge_opset_imports(onnx::ModelProto& model) {
+  if (model.opset_import_size() == 0 && model.ir_version() < 3) return;
+  const Opsets highest = opsets_of(model.opset_import());
+  std::set<std::string> seen;
+  google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto> merged;
+  for (const auto& import : model.opset_import()) {
+    if (!seen.insert(import.domain()).second) continue;
+    auto& kept = *merged.Add();
+    kept.set_domain(import.domain());
+    kept.set_version(highest.at(standard_domain(import.domain())));
+  }
+  model.mutable_opset_import()->Swap(&merged);
+}
+
+void check_opsets(const Opsets& opsets) {
+  const auto& known = OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  for (const auto& [domain, version] : opsets) {
+    const std::string name = domain.empty() ? "opset " : "opset of domain '" + domain + "' ";
+    require(version >= 1, ErrorKind::model, name, version, " does not exist");
+    const auto range = known.find(domain);
+    if (range == known.end()) continue;
+    require(version <= range->second.second, ErrorKind::model, name, version, " is newer than ", range->second.second, ", the newest known here; export the model with that or an older one");
+  }
+}
+
+}  // namespace
+
+int64_t newest_onnx_opset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
+
+// The checker wants a shape and a type of everything named in the graph's interface; other readers, and we, do without.
+void check_model(const onnx::ModelProto& model) {
+  onnx::ModelProto typed = model;
+  for (auto& input : *typed.mutable_graph()->mutable_input())
+    if (input.type().has_tensor_type()) input.mutable_type()->mutable_tensor_type()->mutable_shape();
+  for (auto& output : *typed.mutable_graph()->mutable_output()) {
+    auto& type = *output.mutable_type();
+    const bool other = type.value_case() != onnx::TypeProto::VALUE_NOT_SET && !type.has_tensor_type();
+    if (other) continue;
+    auto& tensor = *type.mutable_tensor_type();
+    tensor.mutable_shape();
+    if (!tensor.has_elem_type()) tensor.set_elem_type(onnx::TensorProto::FLOAT);
+  }
+  guarded([&] { onnx::checker::check_model(typed); });
+}
+
+// The converter copies and understands the whole graph, so weights travel as inputs of their types.
+void convert_old_model(LoadedModel& model) {
+  check_model(*model.proto);
+  std::map<std::string, ConstTensor> taken;
+  onnx::ModelProto light = *model.proto;
+  auto& graph = *light.mutable_graph();
+  graph.clear_initializer();
+  std::set<std::string> inputs;
+  for (const auto& input : graph.input()) inputs.insert(input.name());
+  for (const auto& initializer : model.proto->graph().initializer()) {
+    const ConstTensor tensor = model.weights.taken(initializer);
+    if (!tensor) {
+      *graph.add_initializer() = initializer;
+      continue;
+    }
+    taken[initializer.name()] = tensor;
+    if (inputs.contains(initializer.name())) continue;
+    auto& input = *graph.add_input();
+    input.set_name(initializer.name());
+    *input.mutable_type() = type_to_proto(tensor->type());
+  }
+  {
+    ErrorScope scope("converting from opset " + std::to_string(model.opsets.at("")) + " to " + std::to_string(kOldestOpset));
+    *model.proto = guarded([&] { return onnx::version_conversion::ConvertVersion(light, static_cast<int>(kOldestOpset)); });
+  }
+  model.weights.forget();
+  for (const auto& [name, tensor] : taken) {
+    auto& initializer = *model.proto->mutable_graph()->add_initializer();
+    initializer.set_name(name);
+    initializer.set_data_type(static_cast<int>(tensor->dtype()));
+    initializer.add_dims(0);
+    model.weights.put(initializer, tensor);
+  }
+  model.opsets = opsets_of(model.proto->opset_import());
+}
+
+LoadedModel load_model(const Path& path, const ImportOptions& options) {
+  auto proto = std::make_unique<onnx::ModelProto>();
+  parse_file(*proto, path, "ONNX model");
+  require(proto->has_graph(), ErrorKind::model, "'", path.filename().string(), "' is no ONNX model: it holds no graph");
+  check_names(*proto);
+  merge_opset_imports(*proto);
+  Opsets opsets = opsets_of(proto->opset_import());
+  if (!opsets.contains("")) opsets[""] = proto->ir_version() < 3 ? 1 : kOldestOpset;
+  check_opsets(opsets);
+  LoadedModel model{std::move(proto), Weights(path, options.allowed_external_roots), std::move(opsets)};
+  const bool old = model.opsets.at("") < kOldestOpset;
+  model.weights.take(*model.proto, old ? Take::initializers : Take::all);
+  if (old) convert_old_model(model);
+  return model;
+}
+
+}  // namespace onecard

@@ -1,0 +1,47 @@
+#include <algorithm>
+#include <vector>
+
+#include "lib/onnx/exporter.h"
+#include "lib/ops/control.h"
+#include "lib/ops/quantize.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr int kMaxRounds = 64;                        // fused ops in fused ops
+
+bool has_form(const Node& node) { return node.as<Quantize>() || node.as<Dequantize>() || node.op->to_onnx(node).has_value(); }
+
+void take_apart(Graph& graph, Node& node) {
+  ErrorScope scope("node '" + (node.name.empty() ? node.output()->name : node.name) + "' (" + std::string(node.op->name()) + ")");
+  const std::vector<Value*> parts = node.op->decompose(graph, node);
+  require(!parts.empty(), ErrorKind::model, "has no form in ONNX opset ", kExportOpset);
+  require(parts.size() == node.outputs.size(), ErrorKind::internal, "decompose gives ", parts.size(), " values for ", node.outputs.size(), " outputs");
+  for (size_t i = 0; i < parts.size(); ++i) graph.replace_uses(node.outputs[i], parts[i]);
+}
+
+}  // namespace
+
+Graph in_onnx_forms(const Graph& graph) {
+  Graph copy = graph.clone();
+  copy.erase_dead();
+  for (int round = 0; round < kMaxRounds; ++round) {
+    std::vector<Node*> fused;
+    for (Node& node : copy.nodes())
+      if (!has_form(node)) fused.push_back(&node);
+    if (fused.empty()) return copy;
+    for (Node* node : fused) take_apart(copy, *node);
+    copy.erase_dead();
+  }
+  fail(ErrorKind::internal, "taking nodes apart for export does not end");
+}
+
+FormalInputs formal_inputs(const Op& op) {
+  if (dynamic_cast<const If*>(&op)) return {1, 0};
+  if (const auto* loop = dynamic_cast<const Loop*>(&op)) return {2 + static_cast<size_t>(loop->carried), 2 + static_cast<size_t>(loop->carried)};
+  if (const auto* scan = dynamic_cast<const Scan*>(&op)) return {static_cast<size_t>(scan->states + scan->scans), static_cast<size_t>(scan->states + scan->scans)};
+  fail(ErrorKind::internal, "export does not know which inputs of ", op.name(), " are captures");
+}
+
+}  // namespace onecard

@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "lib/ops/binary.h"
+#include "lib/ops/operands.h"
+
+namespace onecard {
+namespace {
+
+// An ONNX operator that is one function of two inputs. Those that ONNX applies to any number of inputs become chains.
+enum class Arity { two, any, any_mean };
+struct BinaryForm {
+  std::string_view op_type;
+  BinaryFn fn;
+  Arity arity = Arity::two;
+};
+constexpr BinaryForm kForms[] = {
+    {"Add", BinaryFn::add},
+    {"Sub", BinaryFn::sub},
+    {"Mul", BinaryFn::mul},
+    {"Div", BinaryFn::div},
+    {"Pow", BinaryFn::pow},
+    {"Max", BinaryFn::max, Arity::any},
+    {"Min", BinaryFn::min, Arity::any},
+    {"Sum", BinaryFn::add, Arity::any},
+    {"Mean", BinaryFn::add, Arity::any_mean},
+    {"Mod", BinaryFn::mod},
+    {"PRelu", BinaryFn::prelu},
+    {"Equal", BinaryFn::equal},
+    {"Less", BinaryFn::less},
+    {"LessOrEqual", BinaryFn::less_equal},
+    {"Greater", BinaryFn::greater},
+    {"GreaterOrEqual", BinaryFn::greater_equal},
+    {"And", BinaryFn::logical_and},
+    {"Or", BinaryFn::logical_or},
+    {"Xor", BinaryFn::logical_xor},
+    {"BitwiseAnd", BinaryFn::bitwise_and},
+    {"BitwiseOr", BinaryFn::bitwise_or},
+    {"BitwiseXor", BinaryFn::bitwise_xor},
+    {"BitShift", BinaryFn::shift_left},
+};
+
+constexpr auto kNames = [] {
+  std::array<OnnxName, std::size(kForms)> names{};
+  for (size_t i = 0; i < names.size(); ++i) names[i] = {"", kForms[i].op_type, 7};
+  return names;
+}();
+
+Value* chain(const OnnxNode& node, const BinaryForm& form) {
+  Value* y = node.needed(0);
+  for (size_t i = 1; i < node.inputs.size(); ++i) y = node.add_op(Binary(form.fn), {y, node.needed(i)});
+  if (form.arity != Arity::any_mean || node.inputs.size() == 1) return y;
+  return node.add_op(Binary(BinaryFn::div), {y, node.constant(scalar_tensor(y->type.dtype, static_cast<double>(node.inputs.size())))});
+}
+
+}  // namespace
+
+const std::span<const OnnxName> Binary::kOnnx{kNames};
+
+std::vector<Value*> Binary::from_onnx(const OnnxNode& node) {
+  const auto form = std::find_if(std::begin(kForms), std::end(kForms), [&](const BinaryForm& f) { return f.op_type == node.op_type; });
+  require(form != std::end(kForms), ErrorKind::internal, "no binary form of ", node.op_type);
+  if (form->arity != Arity::two) return {chain(node, *form)};
+  BinaryFn fn = form->fn;
+  if (fn == BinaryFn::mod && node.attr<int64_t>("fmod", 0) != 0) fn = BinaryFn::fmod;
+  if (fn == BinaryFn::shift_left) {
+    const auto direction = node.needed_attr<std::string>("direction");
+    require(direction == "LEFT" || direction == "RIGHT", ErrorKind::model, "direction='", direction, "' is not LEFT or RIGHT");
+    if (direction == "RIGHT") fn = BinaryFn::shift_right;
+  }
+  return {node.add_op(Binary(fn), {node.needed(0), node.needed(1)})};
+}
+
+std::optional<OnnxForm> Binary::to_onnx(const Node&) const {
+  switch (fn) {
+    case BinaryFn::fmod: return OnnxForm{"Mod", {{"fmod", int64_t{1}}}, {}};
+    case BinaryFn::shift_left: return OnnxForm{"BitShift", {{"direction", std::string("LEFT")}}, {}};
+    case BinaryFn::shift_right: return OnnxForm{"BitShift", {{"direction", std::string("RIGHT")}}, {}};
+    default: break;
+  }
+  const auto form = std::find_if(std::begin(kForms), std::end(kForms), [&](const BinaryForm& f) { return f.fn == fn; });
+  return OnnxForm{std::string(form->op_type), {}, {}};
+}
+
+}  // namespace onecard

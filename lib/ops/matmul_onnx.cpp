@@ -1,0 +1,101 @@
+#include "lib/ops/binary.h"
+#include "lib/ops/matmul.h"
+#include "lib/ops/operands.h"
+#include "lib/ops/quantize.h"
+#include "lib/ops/shape_ops.h"
+#include "lib/ops/unary.h"
+
+namespace onecard {
+namespace {
+
+constexpr OnnxName kNames[] = {{"", "MatMul", 1}, {"", "Gemm", 7}};
+
+// C * beta as a constant of C's type where C is one, else a multiplication at run time.
+Value* scaled(const OnnxNode& node, Value* c, float beta) {
+  if (!c || beta == 0) return nullptr;
+  if (beta == 1) return c;
+  Value* factor = node.constant(scalar_tensor(c->type.dtype, static_cast<double>(beta)));
+  if (!c->constant || !is_arithmetic_float(c->type.dtype)) return node.add_op(Binary(BinaryFn::mul), {c, factor});
+  const ConstTensor resident = materialize(c->constant);
+  const auto products = evaluate(Binary(BinaryFn::mul), {resident.get(), factor->constant.get()});
+  return node.constant(products[0].clone());
+}
+
+Value* transposed(const NodesBefore& before, Value* v) {
+  const int64_t rank = v->type.shape.rank();
+  Transpose swap;
+  for (int64_t i = 0; i < rank; ++i) swap.perm.push_back(i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2);
+  return before.add(swap, {v});
+}
+
+bool has_epilogue(const MatMul& op, const Node& node) { return !op.activation.is_identity() || op.output || node.input(3); }
+bool is_quantized(const Node& node) {
+  return node.input(0)->type.quant || node.input(1)->type.quant || (node.input(3) && node.input(3)->type.quant);
+}
+bool is_bare(const MatMul& op, const Node& node) {
+  return op.transpose_a == Transpose2::no && op.transpose_b == Transpose2::no && op.alpha == 1 && !node.input(2);
+}
+bool has_rank(const Value* v, int64_t rank) { return v->type.shape.has_rank() && v->type.shape.rank() == rank; }
+
+// The product with bias alone, then activation, residual and output scale as nodes.
+Value* without_epilogue(const MatMul& op, const NodesBefore& before, Node& node) {
+  const auto real = [&](Value* v) { return v && v->type.quant ? before.add(Dequantize(), {v}) : v; };
+  MatMul inner;
+  inner.transpose_a = op.transpose_a;
+  inner.transpose_b = op.transpose_b;
+  inner.alpha = op.alpha;
+  std::vector<Value*> operands{real(node.input(0)), real(node.input(1))};
+  if (node.input(2)) operands.push_back(node.input(2));
+  Value* y = before.add(inner, operands);
+  Value* residual = real(node.input(3));
+  if (residual && op.add_order == AddOrder::before_activation) y = before.add(Binary(BinaryFn::add), {y, residual});
+  if (!op.activation.is_identity()) y = before.add(Unary(op.activation), {y});
+  if (residual && op.add_order == AddOrder::after_activation) y = before.add(Binary(BinaryFn::add), {y, residual});
+  if (!op.output) return y;
+  Quantize back;
+  back.quant = op.output;
+  back.dtype = op.output_dtype;
+  return before.add(back, {y});
+}
+
+}  // namespace
+
+const std::span<const OnnxName> MatMul::kOnnx{kNames};
+
+std::vector<Value*> MatMul::from_onnx(const OnnxNode& node) {
+  Value *a = node.needed(0), *b = node.needed(1);
+  if (node.op_type == "MatMul") return {node.add_op(MatMul(), {a, b})};
+  for (const Value* v : {a, b}) require(!v->type.shape.has_rank() || v->type.shape.rank() == 2, ErrorKind::model, "Gemm of ", v->type.text(), ": it takes matrices");
+  MatMul op;
+  op.transpose_a = node.attr<int64_t>("transA", 0) != 0 ? Transpose2::yes : Transpose2::no;
+  op.transpose_b = node.attr<int64_t>("transB", 0) != 0 ? Transpose2::yes : Transpose2::no;
+  op.alpha = node.attr("alpha", 1.0f);
+  Value* c = scaled(node, node.input(2), node.attr("beta", 1.0f));
+  return {node.add_op(op, c ? std::vector<Value*>{a, b, c} : std::vector<Value*>{a, b})};
+}
+
+std::vector<Value*> MatMul::decompose(Graph& graph, Node& node) const {
+  const NodesBefore before(graph, node);
+  if (has_epilogue(*this, node) || is_quantized(node)) return {without_epilogue(*this, before, node)};
+  if (is_bare(*this, node)) return {};
+  Value *a = node.input(0), *b = node.input(1);
+  for (const auto& [transpose, v] : {std::pair{transpose_a, a}, std::pair{transpose_b, b}})
+    if (transpose == Transpose2::yes && !v->type.shape.has_rank()) return {};
+  if (transpose_a == Transpose2::yes) a = transposed(before, a);
+  if (transpose_b == Transpose2::yes) b = transposed(before, b);
+  Value* y = before.add(MatMul(), {a, b});
+  if (alpha != 1) y = before.add(Binary(BinaryFn::mul), {y, before.scalar(y->type.dtype, static_cast<double>(alpha))});
+  if (node.input(2)) y = before.add(Binary(BinaryFn::add), {y, node.input(2)});
+  return {y};
+}
+
+std::optional<OnnxForm> MatMul::to_onnx(const Node& node) const {
+  if (has_epilogue(*this, node) || is_quantized(node)) return std::nullopt;
+  if (is_bare(*this, node)) return OnnxForm{"MatMul", {}, {}};
+  if (!has_rank(node.input(0), 2) || !has_rank(node.input(1), 2)) return std::nullopt;
+  return OnnxForm{"Gemm",
+                  {{"alpha", alpha}, {"transA", int64_t{transpose_a == Transpose2::yes}}, {"transB", int64_t{transpose_b == Transpose2::yes}}},
+                  {}};
+}
+
+}  // namespace onecard

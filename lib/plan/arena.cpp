@@ -1,0 +1,177 @@
+#include "lib/plan/arena.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace onecard {
+namespace {
+
+// Above this many pairs of buffers alive together, only the orders that need no list of pairs are tried.
+constexpr int64_t kMaxPairs = 6'000'000;
+
+// Buffers of [first, last] sorted by time, and for each the others that are alive at the same time.
+class Problem {
+ public:
+  explicit Problem(std::span<const Lifetime> buffers) : buffers_(buffers.begin(), buffers.end()), neighbours_(buffers.size()) {
+    std::vector<int> by_first(buffers_.size());
+    std::iota(by_first.begin(), by_first.end(), 0);
+    std::stable_sort(by_first.begin(), by_first.end(), [&](int a, int b) { return buffers_[a].first < buffers_[b].first; });
+    std::vector<int> alive;
+    for (int i : by_first) {
+      if (buffers_[i].bytes == 0) continue;
+      std::erase_if(alive, [&](int j) { return buffers_[j].last < buffers_[i].first; });
+      for (int j : alive) {
+        neighbours_[i].push_back(j);
+        neighbours_[j].push_back(i);
+      }
+      alive.push_back(i);
+    }
+  }
+  size_t size() const { return buffers_.size(); }
+  const Lifetime& operator[](int i) const { return buffers_[i]; }
+  const std::vector<int>& neighbours(int i) const { return neighbours_[i]; }
+
+ private:
+  std::vector<Lifetime> buffers_;
+  std::vector<std::vector<int>> neighbours_;
+};
+
+enum class Fit { lowest, tightest };
+
+// Places buffers one after another in the gaps that those placed before leave.
+class Packer {
+ public:
+  explicit Packer(const Problem& problem) : problem_(problem) {}
+
+  // The offset for buffer i: the lowest gap that is large enough, or the smallest such gap. `offsets` < 0: not placed yet.
+  int64_t offset_for(int i, const std::vector<int64_t>& offsets, Fit fit) {
+    taken_.clear();
+    for (int j : problem_.neighbours(i)) {
+      if (offsets[j] >= 0) taken_.emplace_back(offsets[j], offsets[j] + problem_[j].bytes);
+    }
+    std::sort(taken_.begin(), taken_.end());
+    const int64_t bytes = problem_[i].bytes;
+    int64_t end = 0, best = -1, best_gap = std::numeric_limits<int64_t>::max();
+    for (const auto& [from, to] : taken_) {
+      const int64_t gap = from - end;
+      if (gap >= bytes && gap < best_gap) {
+        best = end;
+        best_gap = gap;
+        if (fit == Fit::lowest || gap == bytes) return best;
+      }
+      end = std::max(end, to);
+    }
+    return best >= 0 ? best : end;
+  }
+
+  std::vector<int64_t> place(const std::vector<int>& order, Fit fit) {
+    std::vector<int64_t> offsets(problem_.size(), -1);
+    for (int i : order) offsets[i] = offset_for(i, offsets, fit);
+    return offsets;
+  }
+
+ private:
+  const Problem& problem_;
+  std::vector<std::pair<int64_t, int64_t>> taken_;
+};
+
+int64_t height(std::span<const Lifetime> buffers, const std::vector<int64_t>& offsets) {
+  int64_t h = 0;
+  for (size_t i = 0; i < buffers.size(); ++i) h = std::max(h, offsets[i] + buffers[i].bytes);
+  return h;
+}
+
+// A generator of its own: the standard library's distributions differ between platforms.
+class Dice {
+ public:
+  size_t below(size_t n) {
+    state_ = state_ * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<size_t>((state_ >> 33) % n);
+  }
+
+ private:
+  uint64_t state_ = 20240607;
+};
+
+// Improves an order: takes a buffer that ends above the bound, puts it before one that lies under it, and keeps the new order when the bytes
+// above the target have not become more.
+class Search {
+ public:
+  Search(const Problem& problem, std::vector<int> order, int64_t bound) : problem_(problem), packer_(problem), order_(std::move(order)), bound_(bound) {
+    offsets_ = packer_.place(order_, Fit::lowest);
+    best_ = offsets_;
+    best_height_ = top(offsets_);
+    position_.resize(problem.size());
+    index_from(0);
+  }
+
+  void run(int64_t effort) {
+    excess_ = excess(offsets_);
+    const auto total = static_cast<int64_t>(problem_.size());
+    for (int64_t left = effort; left > 0 && best_height_ > bound_;) left -= attempt() + total / 16;
+  }
+  const std::vector<int64_t>& best() const { return best_; }
+  int64_t best_height() const { return best_height_; }
+
+ private:
+  int64_t top(const std::vector<int64_t>& offsets) const {
+    int64_t h = 0;
+    for (size_t i = 0; i < offsets.size(); ++i) h = std::max(h, offsets[i] + problem_[static_cast<int>(i)].bytes);
+    return h;
+  }
+  double excess(const std::vector<int64_t>& offsets) const {
+    double sum = 0;
+    for (size_t i = 0; i < offsets.size(); ++i) {
+      const int64_t over = offsets[i] + problem_[static_cast<int>(i)].bytes - bound_;
+      if (over > 0) sum += static_cast<double>(over);
+    }
+    return sum;
+  }
+  void index_from(size_t from) {
+    for (size_t k = from; k < order_.size(); ++k) position_[order_[k]] = static_cast<int>(k);
+  }
+
+  // Tries one move; the number of buffers placed.
+  int64_t attempt() {
+    high_.clear();
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      if (offsets_[i] + problem_[static_cast<int>(i)].bytes > bound_) high_.push_back(static_cast<int>(i));
+    }
+    if (high_.empty()) return 1;
+    const int mover = high_[dice_.below(high_.size())];
+    const auto& near = problem_.neighbours(mover);
+    if (near.empty()) return 1;
+    const int other = near[dice_.below(near.size())];
+    if (position_[other] >= position_[mover]) return 1;
+    const auto from = static_cast<size_t>(position_[other]), to = static_cast<size_t>(position_[mover]);
+    std::rotate(order_.begin() + static_cast<std::ptrdiff_t>(from), order_.begin() + static_cast<std::ptrdiff_t>(to), order_.begin() + static_cast<std::ptrdiff_t>(to) + 1);
+    trial_ = offsets_;
+    for (size_t k = from; k < order_.size(); ++k) trial_[order_[k]] = -1;
+    for (size_t k = from; k < order_.size(); ++k) trial_[order_[k]] = packer_.offset_for(order_[k], trial_, Fit::lowest);
+    const double now = excess(trial_);
+    if (now <= excess_ * (dice_.below(50) == 0 ? 1.02 : 1.0)) {
+      offsets_.swap(trial_);
+      excess_ = now;
+      index_from(from);
+      if (const int64_t h = top(offsets_); h < best_height_) {
+        best_height_ = h;
+        best_ = offsets_;
+      }
+    } else {
+      std::rotate(order_.begin() + static_cast<std::ptrdiff_t>(from), order_.begin() + static_cast<std::ptrdiff_t>(from) + 1, order_.begin() + static_cast<std::ptrdiff_t>(to) + 1);
+    }
+    return static_cast<int64_t>(order_.size() - from);
+  }
+
+  const Problem& problem_;
+  Packer packer_;
+  std::vector<int> order_, position_, high_;
+  std::vector<int64_t> offsets_, trial_, best_;
+  int64_t bound_, best_height_ = 0;
+  double excess_ = 0;
+  Dice dice_;
+};
+
+}  // namespace
+}  // namespace onecard

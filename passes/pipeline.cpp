@@ -1,0 +1,67 @@
+#include "passes/pipeline.h"
+
+namespace onecard {
+
+namespace {
+
+using enum Repeat;
+using enum Reach;
+
+constexpr PipelineRow kFloat[] = {
+    {"fold_captured_constants", once, everywhere, "bodies must see weights as constants before anything looks for constants"},
+    {"fold_constants", fixpoint, everywhere, "shape arithmetic and exporters' leftovers hide every other pattern"},
+    {"fold_constant_if", fixpoint, everywhere, "conditions become constant by folding; what was inside can then fold further"},
+    {"fold_captured_constants", fixpoint, everywhere, "captures become constant by folding"},
+    {"eliminate_identity", fixpoint, everywhere, "patterns are written without identities"},
+    {"eliminate_cast", fixpoint, everywhere, "patterns are written without casts"},
+    {"eliminate_reshape", fixpoint, everywhere, "a reshape between two nodes keeps them from being fused"},
+    {"fold_reshape_shape", fixpoint, everywhere, "what computed the shape is then read by nothing"},
+    {"eliminate_transpose", fixpoint, everywhere, "a transpose between two nodes keeps them from being fused"},
+    {"eliminate_common_subexpressions", fixpoint, everywhere, "rules ask for a single reader of the same value, so twins must be one first"},
+    {"prune_l1_unstructured", once, main_graph, "magnitudes are those of the weights as they were trained, before anything is folded into them"},
+    {"fold_pad_into_conv", fixpoint, everywhere, "a conv then reads its input directly"},
+    {"fold_batch_norm_into_conv", fixpoint, everywhere, "after every conv there is one; it costs nothing inside the weights"},
+    {"fold_arithmetic_into_conv", fixpoint, everywhere, "scales and shifts in turn, each makes the next one reachable"},
+    {"fold_arithmetic_into_matmul", fixpoint, everywhere, "scales and shifts in turn, each makes the next one reachable"},
+    {"replace_batch_norm", once, everywhere, "only those that no conv could take are left"},
+    {"fuse_clip", fixpoint, everywhere, "hard activations are recognized by their clip"},
+    {"fuse_hard_sigmoid", fixpoint, everywhere, "may be the gate of a hard swish"},
+    {"fuse_hard_swish", fixpoint, everywhere, "before activations go into convs: the gate would be gone"},
+    {"fuse_silu", fixpoint, everywhere, "before activations go into convs: the gate would be gone"},
+    {"fuse_mish", fixpoint, everywhere, "before activations go into convs: the gate would be gone"},
+    {"fuse_gelu", fixpoint, everywhere, "before sums go into matmuls: they would hold parts of it"},
+    {"fuse_gelu_tanh", fixpoint, everywhere, "before sums go into matmuls: they would hold parts of it"},
+    {"fuse_layer_norm", once, everywhere, "before rms_norm, whose pattern is part of it"},
+    {"fuse_rms_norm", once, everywhere, "after layer_norm, of which its pattern is part"},
+    {"fuse_attention", once, everywhere, "before masks and scales go into matmuls"},
+    {"fuse_transpose_into_matmul", once, everywhere, "after attention, which knows the transposed key itself"},
+    {"fuse_bias_into_matmul", once, everywhere, "before residuals: a matmul takes its constant as bias, the other sum as residual"},
+    {"fuse_dequantize", once, everywhere, "a model that is quantized already: convs take integers before their epilogues are fused"},
+    {"fuse_activation", fixpoint, everywhere, "first what follows the conv at once; after a residual again"},
+    {"fuse_residual_add", fixpoint, everywhere, "the sum is then free to take its activation along"},
+    {"eliminate_common_subexpressions", once, everywhere, "folding made equal constants"},
+    {"eliminate_dead", once, everywhere, "nothing unread is kept"},
+};
+
+constexpr PipelineRow kQuantize[] = {
+    {"quantize_weights", once, main_graph, "weights are final: everything that could be folded into them was"},
+    {"quantize_activations", once, main_graph, "only where the weights are integers now"},
+    {"eliminate_quantize_pairs", fixpoint, everywhere, "a model that is quantized already has them"},
+    {"fuse_quantize", fixpoint, everywhere, "the producer writes integers itself"},
+    {"eliminate_common_subexpressions", fixpoint, everywhere, "a quantize moved up on two branches is one"},
+    {"eliminate_dead", once, everywhere, "nothing unread is kept"},
+};
+
+}  // namespace
+
+std::vector<PipelineRow> float_pipeline() { return {std::begin(kFloat), std::end(kFloat)}; }
+std::vector<PipelineRow> quantize_pipeline() { return {std::begin(kQuantize), std::end(kQuantize)}; }
+
+std::vector<PipelineRow> standard_pipeline() {
+  std::vector<PipelineRow> rows = float_pipeline();
+  const std::vector<PipelineRow> more = quantize_pipeline();
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+}  // namespace onecard

@@ -1,0 +1,139 @@
+// w => w with its smallest |w| set to 0
+//   round(amount * n) of n elements, half to even, ties to the lowest index: torch.nn.utils.prune.l1_unstructured, per tensor, or one
+//   threshold over all of them. Prunable: constant float weights of rank 2 or more of conv, conv_transpose, matmul (b), and W and R of
+//   lstm, gru, rnn. A weight read in several places is pruned once and stays shared.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <set>
+
+#include "lib/ops/arithmetic.h"
+#include "lib/ops/conv_transpose.h"
+#include "lib/ops/gru.h"
+#include "lib/ops/lstm.h"
+#include "lib/ops/matmul.h"
+#include "lib/ops/rnn.h"
+#include "passes/match.h"
+
+namespace onecard {
+
+namespace {
+
+// Order of a magnitude: larger |v|, larger key; what is not a number stays unpruned longest.
+uint64_t key_of(double v) { return std::bit_cast<uint64_t>(std::abs(v)); }
+
+// Calls f(key) for every element in order.
+template <class F>
+void each_key(const Tensor& t, F&& f) {
+  visit_float(t.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (const T& v : t.data<T>()) f(key_of(static_cast<double>(v)));
+  });
+}
+
+// The key of the count-th smallest magnitude over all tensors (count >= 1), found digit by digit without copying any, and how many
+// elements with exactly this key belong to the count smallest.
+struct Threshold {
+  uint64_t key = 0;
+  int64_t with_key = 0;
+};
+Threshold threshold_of(const std::vector<ConstTensor>& tensors, int64_t count) {
+  Threshold t{0, count};
+  uint64_t settled = 0;                               // mask of the digits found so far
+  for (int shift = 48; shift >= 0; shift -= 16) {
+    std::vector<int64_t> histogram(65536, 0);
+    for (const ConstTensor& constant : tensors)
+      each_key(*materialize(constant), [&](uint64_t key) {
+        if ((key & settled) == t.key) ++histogram[(key >> shift) & 0xffff];
+      });
+    uint64_t digit = 0;
+    while (digit < 0xffff && histogram[digit] < t.with_key) t.with_key -= histogram[digit++];
+    t.key |= digit << shift;
+    settled |= uint64_t{0xffff} << shift;
+  }
+  return t;
+}
+
+// A copy with everything below the threshold set to 0, and of what equals it the first `t.with_key` still to go.
+Tensor pruned(const Tensor& w, Threshold& t, int64_t& zeros) {
+  Tensor out = w.clone();
+  visit_float(w.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (T& v : out.data<T>()) {
+      const uint64_t key = key_of(static_cast<double>(v));
+      const bool tie = key == t.key && t.with_key > 0;
+      t.with_key -= tie;
+      if (key < t.key || tie) v = T(0.0f);
+      zeros += static_cast<double>(v) == 0;
+    }
+  });
+  return out;
+}
+
+std::vector<size_t> weight_inputs(const Node& node) {
+  if (node.as<Conv>() || node.as<ConvTranspose>() || node.as<MatMul>()) return {1};
+  if (node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>()) return {1, 2};
+  return {};
+}
+
+// Each storage once, in the order of first use; the values that hold it stand beside.
+struct Prunable {
+  ConstTensor constant;
+  std::vector<Value*> values;
+};
+std::vector<Prunable> prunable_weights(const Graph& graph) {
+  std::vector<Prunable> found;
+  std::map<const Tensor*, size_t> place;              // looked up, never iterated
+  std::set<const Value*> seen;
+  for (const Node& node : graph.nodes())
+    for (const size_t i : weight_inputs(node)) {
+      Value* w = node.input(i);
+      if (!w || !w->constant || w->type.quant || !is_arithmetic_float(w->type.dtype) || w->constant->rank() < 2 || w->constant->elements() == 0) continue;
+      if (!seen.insert(w).second) continue;
+      const auto [it, fresh] = place.emplace(w->constant.get(), found.size());
+      if (fresh) found.push_back({w->constant, {}});
+      found[it->second].values.push_back(w);
+    }
+  return found;
+}
+
+int64_t share(double amount, int64_t elements) { return std::min(elements, static_cast<int64_t>(std::nearbyint(amount * static_cast<double>(elements)))); }
+
+int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Threshold& t) {
+  int64_t zeros = 0;
+  const auto made = std::make_shared<const Tensor>(pruned(*materialize(weight.constant), t, zeros));
+  context.notes.push_back("pruned " + weight.values[0]->name + ": " + std::to_string(zeros) + " of " + std::to_string(made->elements()) + " elements are 0");
+  if (identical(*made, *materialize(weight.constant))) return 0;
+  for (Value* v : weight.values) take_over(graph, v, graph.add_constant(v->name, made));
+  return 1;
+}
+
+}  // namespace
+
+int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
+  if (!(context.prune.amount > 0) || context.prune.amount > 1) return 0;
+  const std::vector<Prunable> weights = prunable_weights(graph);
+  std::vector<ConstTensor> all;
+  int64_t elements = 0, changes = 0;
+  for (const Prunable& w : weights) {
+    all.push_back(w.constant);
+    elements += w.constant->elements();
+  }
+  const bool global = context.prune.scope == PruneScope::global;
+  const int64_t total = share(context.prune.amount, elements);
+  if (global && total == 0) return 0;
+  Threshold t = global ? threshold_of(all, total) : Threshold{};
+  for (const Prunable& w : weights) {
+    if (!global) {
+      const int64_t count = share(context.prune.amount, w.constant->elements());
+      if (count == 0) continue;
+      t = threshold_of({w.constant}, count);
+    }
+    changes += prune_one(graph, context, w, t);
+  }
+  graph.erase_dead();
+  return changes;
+}
+
+}  // namespace onecard

@@ -1,0 +1,41 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "passes/pass.h"
+
+namespace onecard {
+
+// Where the output channels lie in a weight: element (o, e, i) of [outer, extent, inner] belongs to channel (o / outer_per_group) * extent + e.
+struct ChannelView {
+  int64_t outer = 1, extent = 1, inner = 1, outer_per_group = 1;
+  int64_t channels() const { return outer / outer_per_group * extent; }
+  int64_t channel(int64_t o, int64_t e) const { return o / outer_per_group * extent + e; }
+};
+
+// Whether a node is a Conv, ConvTranspose or MatMul whose weight (input 1) is a constant with output channels; then where these lie.
+std::optional<ChannelView> channel_view(const Node& node);
+// The axis of that weight along which one scale per output channel can stand (quantization); nothing when no single axis can.
+std::optional<int64_t> channel_axis(const Node& node);
+
+// A node that sums products with constant weights and does nothing after it: no activation, no residual, no quantized result.
+struct Linear {
+  Node* node = nullptr;
+  ChannelView view;
+  int64_t rank = 0, axis = 0;                         // of the result, and where its channels lie
+};
+// The producer of v as such, when nobody else reads v, its numbers are floats, and its bias is a constant or absent.
+std::optional<Linear> linear_producer(const Graph& graph, const Value* v);
+
+// What follows a linear node, per channel: y * scale + shift.
+struct ChannelAffine {
+  std::vector<double> scale, shift;
+};
+// A constant as one number per index of `axis` of a result of that rank, when broadcasting it there is the same; else nothing.
+std::optional<std::vector<double>> per_channel(const Value* constant, int64_t rank, int64_t axis, int64_t channels);
+// Replaces the output of `at` by the linear node with weights and bias changed so that they include `affine`. Always true.
+bool fold_affine(Graph& graph, Node& at, const Linear& linear, const ChannelAffine& affine);
+// The same for a Binary after a linear node of the kind that `accepts` names: add, sub, mul, div with a per-channel constant.
+bool fold_arithmetic(Graph& graph, Node& node, bool (*accepts)(const Node& linear));
+
+}  // namespace onecard

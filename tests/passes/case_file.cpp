@@ -1,0 +1,69 @@
+#include "tests/passes/case_file.h"
+
+#include <filesystem>
+#include <sstream>
+
+#include "lib/base/file.h"
+
+namespace onecard {
+
+namespace {
+
+ValueRange parse_range(const std::string& text, std::string& name) {
+  const size_t first = text.find(':'), second = text.find(':', first + 1);
+  require(second != std::string::npos, ErrorKind::model, "a range is name:min:max, not '", text, "'");
+  name = text.substr(0, first);
+  return {std::stof(text.substr(first + 1)), std::stof(text.substr(second + 1))};
+}
+
+void parse_setting(PassContext& context, const std::string& word) {
+  const size_t equal = word.find('=');
+  const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
+  if (key == "weights") context.weights = WeightPrecision::int8;
+  else if (key == "activations") context.activations = ActivationPrecision::int8;
+  else if (key == "prune") context.prune.amount = std::stod(value);
+  else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : PruneScope::tensor;
+  else if (key == "skip") context.skip_layers.push_back(value);
+  else if (key == "fold_limit") context.fold_limit_bytes = std::stoll(value);
+  else if (key == "range") {
+    std::string name;
+    const ValueRange range = parse_range(value, name);
+    context.ranges[name] = range;
+  } else fail(ErrorKind::model, "unknown setting '", word, "'");
+}
+
+bool starts(const std::string& line, std::string_view with) { return line.compare(0, with.size(), with) == 0; }
+
+}  // namespace
+
+std::vector<PassCase> read_cases(const std::string& folder, const std::string& pass) {
+  const std::string path = folder + "/" + pass + ".ir";
+  ErrorScope scope(path);
+  std::istringstream file(read_text(path));
+  std::vector<PassCase> cases;
+  std::string* into = nullptr;
+  for (std::string line; std::getline(file, line);) {
+    if (starts(line, "# case: ")) {
+      cases.emplace_back().name = line.substr(8);
+      cases.back().pass = pass;
+      into = &cases.back().before;
+    } else if (starts(line, "# ")) {
+      require(!cases.empty(), ErrorKind::model, "'", line, "' stands before the first case");
+      if (starts(line, "# context: ")) {
+        std::istringstream words(line.substr(11));
+        for (std::string word; words >> word;) parse_setting(cases.back().context, word);
+      } else if (line == "# lossy") cases.back().lossy = true;
+      else if (line == "# exact") cases.back().exact = true;
+      else if (line == "# becomes") into = &cases.back().after;
+      else if (line == "# unchanged") into = nullptr;
+      else fail(ErrorKind::model, "unknown line '", line, "'");
+    } else if (into) {
+      *into += line + "\n";
+    } else {
+      require(line.empty(), ErrorKind::model, "text outside a graph: '", line, "'");
+    }
+  }
+  return cases;
+}
+
+}  // namespace onecard
