@@ -8,7 +8,8 @@
 
 #include "lib/base/parallel.h"
 #include "lib/flow/calibrate.h"
-#include "lib/flow/sizes.h"
+#include "lib/flow/pass_check.h"
+#include "lib/runtime/sizes.h"
 #include "lib/ops/registry.h"
 #include "lib/runtime/compare.h"
 #include "lib/runtime/executor.h"
@@ -198,6 +199,12 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     const OneThread one;
     std::string why_not;
     original = answers(request.source, device, *in, why_not);
+  }
+  if (request.verify_passes) {
+    require(in.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result.self_check_skipped);
+    std::vector<Tensor> copies;
+    for (const Tensor& t : in->tensors) copies.push_back(t.clone());
+    request.pipeline.verify_numbers = make_pass_check(device, std::move(copies));
   }
   Graph graph = run_passes(request, device, progress, result);
   request.source.reset();

@@ -72,6 +72,12 @@ std::shared_ptr<const MappedFile> ExternalFiles::open(const Path& path) {
   return file;
 }
 
+int64_t ExternalFiles::opened_bytes() const {
+  int64_t sum = 0;
+  for (const auto& [path, file] : open_) sum += static_cast<int64_t>(file->bytes().size());
+  return sum;
+}
+
 Tensor ExternalFiles::load(const TensorType& type, const ExternalPlace& place) {
   const auto need = static_cast<uint64_t>(type.bytes());
   const uint64_t offset = place.offset ? parse_bytes(*place.offset, "offset") : 0;

@@ -23,6 +23,8 @@ class ExternalFiles {
   ExternalFiles(const Path& model, const std::vector<Path>& allowed_roots);
   // The tensor at that place; raises model when the place is not allowed or too small, io when the file cannot be opened.
   Tensor load(const TensorType& type, const ExternalPlace& place);
+  // The size of all files opened so far.
+  int64_t opened_bytes() const;
 
  private:
   Path resolve(const std::string& location) const;

@@ -11,6 +11,7 @@ namespace onecard {
 struct ImportOptions {
   std::vector<Path> allowed_external_roots;           // external data may also lie below these folders
   std::map<std::string, Dims> shapes;                 // fixed shapes of inputs, by name; an unknown or contradicting one is a usage error
+  int64_t* external_bytes = nullptr;                  // set to the size of all data files that were read
 };
 
 // One operator of a model that cannot be imported.

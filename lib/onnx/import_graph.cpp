@@ -29,7 +29,9 @@ Graph import_onnx(const Path& path, const ImportOptions& options) {
   LoadedModel model = load_model(path, options);
   check_supported(model);
   check_model(*model.proto);
-  return Importer(model, options).run();
+  Graph graph = Importer(model, options).run();
+  if (options.external_bytes) *options.external_bytes = model.weights.external_bytes();
+  return graph;
 }
 
 Graph Importer::run() {

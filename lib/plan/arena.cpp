@@ -4,11 +4,10 @@
 #include <limits>
 #include <numeric>
 
+#include "lib/plan/arena_search.h"
+
 namespace onecard {
 namespace {
-
-// Above this many pairs of buffers alive together, only the orders that need no list of pairs are tried.
-constexpr int64_t kMaxPairs = 6'000'000;
 
 // Buffers of [first, last] sorted by time, and for each the others that are alive at the same time.
 class Problem {
@@ -173,5 +172,73 @@ class Search {
   Dice dice_;
 };
 
+// Orders in which greedy placement does well on networks: large first, long-lived first, crowded first, as they come.
+std::vector<std::vector<int>> greedy_orders(const Problem& problem) {
+  std::vector<int> base(problem.size());
+  std::iota(base.begin(), base.end(), 0);
+  const auto sorted = [&](auto key) {
+    std::vector<int> order = base;
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return key(a) > key(b); });
+    return order;
+  };
+  const auto length = [&](int i) { return static_cast<double>(problem[i].last - problem[i].first + 1); };
+  const auto bytes = [&](int i) { return static_cast<double>(problem[i].bytes); };
+  const auto crowd = [&](int i) {
+    double sum = bytes(i);
+    for (const int j : problem.neighbours(i)) sum += bytes(j);
+    return sum;
+  };
+  return {sorted(bytes), sorted([&](int i) { return bytes(i) * length(i); }), sorted(length), sorted(crowd), sorted([&](int i) { return -static_cast<double>(problem[i].first); }),
+          sorted([&](int i) { return static_cast<double>(problem[i].last); })};
+}
+
 }  // namespace
+
+int64_t most_live_bytes(std::span<const Lifetime> buffers) {
+  std::vector<std::pair<int64_t, int64_t>> events;    // step, change; what ends at a step is freed after it
+  for (const auto& b : buffers) {
+    events.emplace_back(2 * b.first, b.bytes);
+    events.emplace_back(2 * b.last + 1, -b.bytes);
+  }
+  std::sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  int64_t live = 0, most = 0;
+  for (const auto& [step, change] : events) most = std::max(most, live += change);
+  return most;
+}
+
+Placement place_buffers(std::span<const Lifetime> buffers, int64_t effort) {
+  Placement best;
+  best.lower_bound = most_live_bytes(buffers);
+  best.offsets.assign(buffers.size(), 0);
+  if (best.lower_bound == 0) return best;
+  best.bytes = std::numeric_limits<int64_t>::max();
+  const Problem problem(buffers);
+  Packer packer(problem);
+  std::vector<int> best_order;
+  const auto keep = [&](std::vector<int64_t> offsets) {
+    const int64_t h = height(buffers, offsets);
+    if (h >= best.bytes) return false;
+    best.bytes = h;
+    best.offsets = std::move(offsets);
+    return true;
+  };
+  for (const auto& order : greedy_orders(problem))
+    for (const Fit fit : {Fit::lowest, Fit::tightest}) {
+      if (keep(packer.place(order, fit))) best_order = order;
+      if (best.bytes == best.lower_bound) return best;
+    }
+  ArenaSearch exact(buffers);
+  for (const auto order : {ArenaSearch::Order::widest, ArenaSearch::Order::most_crowded, ArenaSearch::Order::largest_area, ArenaSearch::Order::largest}) {
+    int64_t left = effort * 4;
+    if (auto offsets = exact.fit(best.lower_bound, order, left)) {
+      keep(std::move(*offsets));
+      return best;
+    }
+  }
+  Search search(problem, best_order, best.lower_bound);
+  search.run(effort);
+  keep(search.best());
+  return best;
+}
+
 }  // namespace onecard

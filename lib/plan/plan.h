@@ -50,8 +50,16 @@ struct PlanStep {
   std::vector<std::string> why_not;                   // "kernel: reason" of every better kernel that declined
 };
 
+constexpr int64_t kDecodeStagingBytes = int64_t{4} << 20;  // at most, for the compressed pieces being decoded when weights are loaded
+
 struct MemorySummary {
-  int64_t weights_bytes = 0, arena_bytes = 0, arena_lower_bound_bytes = 0, workspace_bytes = 0, io_bytes = 0, reserve_bytes = 0, peak_bytes = 0;
+  int64_t weights_bytes = 0;                          // in the forms steps read
+  int64_t arena_bytes = 0, arena_lower_bound_bytes = 0;
+  int64_t workspace_bytes = 0;                        // the largest step's, part of the arena
+  int64_t io_bytes = 0;                               // inputs and outputs
+  int64_t staging_bytes = 0;                          // the largest constant while it is packed, and kDecodeStagingBytes
+  int64_t reserve_bytes = 0;                          // the device's own
+  int64_t peak_bytes = 0;                             // all of these together
 };
 
 // How one static graph runs on one device. Pure data; refers to the nodes and values of the graph it was made from.
@@ -61,7 +69,7 @@ struct Plan {
   std::vector<PlannedWeight> weights;
   int64_t arena_bytes = 0, arena_lower_bound_bytes = 0;
   // Arena lower bound: the most bytes, each buffer rounded up to kAlignment and aliases counted once, that are live at one step.
-  MemorySummary memory;                               // peak = weights + arena + inputs and outputs + staging for packing + reserve
+  MemorySummary memory;
 };
 
 struct PlanOptions {

@@ -1,4 +1,4 @@
-#include "lib/flow/sizes.h"
+#include "lib/runtime/sizes.h"
 
 #include <algorithm>
 #include <set>

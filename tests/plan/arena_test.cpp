@@ -1,0 +1,75 @@
+#include "lib/plan/arena.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+namespace onecard {
+namespace {
+
+void check(const std::vector<Lifetime>& buffers, const Placement& p) {
+  ASSERT_EQ(p.offsets.size(), buffers.size());
+  EXPECT_EQ(p.lower_bound, most_live_bytes(buffers));
+  EXPECT_GE(p.bytes, p.lower_bound);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    EXPECT_GE(p.offsets[i], 0);
+    EXPECT_LE(p.offsets[i] + buffers[i].bytes, p.bytes);
+    for (size_t j = i + 1; j < buffers.size(); ++j) {
+      const bool together = buffers[i].first <= buffers[j].last && buffers[j].first <= buffers[i].last && buffers[i].bytes && buffers[j].bytes;
+      if (together) EXPECT_TRUE(p.offsets[i] + buffers[i].bytes <= p.offsets[j] || p.offsets[j] + buffers[j].bytes <= p.offsets[i]) << i << " and " << j;
+    }
+  }
+}
+
+TEST(Arena, SmallCases) {
+  for (const std::vector<Lifetime>& b : {std::vector<Lifetime>{}, {{0, 0, 64}}, {{0, 1, 64}, {1, 2, 128}, {2, 3, 64}}, {{0, 5, 0}, {0, 5, 64}}}) {
+    const Placement p = place_buffers(b);
+    check(b, p);
+    EXPECT_EQ(p.bytes, p.lower_bound);
+  }
+}
+
+TEST(Arena, ChainsLikeNetworksReachTheBound) {
+  std::mt19937 rng(5);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Lifetime> b;
+    for (int64_t i = 0; i < 200; ++i) b.push_back({i, i + 1 + static_cast<int64_t>(rng() % 8 == 0 ? rng() % 12 : 0), 64 * static_cast<int64_t>(1 + rng() % 1000)});
+    const Placement p = place_buffers(b);
+    check(b, p);
+    EXPECT_LE(static_cast<double>(p.bytes), 1.05 * static_cast<double>(p.lower_bound));
+  }
+}
+
+// Public allocation problems, columns id,lower,upper,size with an exclusive upper end.
+TEST(Arena, PublicProblems) {
+  const std::filesystem::path folder = std::filesystem::path(ONECARD_SOURCE) / "../shared/data/minimalloc";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "SKIPPED: the public allocation problems are not beside the checkout";
+  int problems = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (file.path().extension() != ".csv") continue;
+    std::ifstream in(file.path());
+    std::string line;
+    std::getline(in, line);
+    std::vector<Lifetime> b;
+    while (std::getline(in, line)) {
+      std::replace(line.begin(), line.end(), ',', ' ');
+      std::istringstream row(line);
+      std::string id;
+      int64_t lower = 0, upper = 0, size = 0;
+      if (row >> id >> lower >> upper >> size) b.push_back({lower, upper - 1, size});
+    }
+    const Placement p = place_buffers(b);
+    check(b, p);
+    const double ratio = static_cast<double>(p.bytes) / static_cast<double>(p.lower_bound);
+    RecordProperty(file.path().stem().string(), std::to_string(ratio));
+    EXPECT_LE(ratio, 1.10) << file.path().filename();
+    ++problems;
+  }
+  EXPECT_GT(problems, 0);
+}
+
+}  // namespace
+}  // namespace onecard

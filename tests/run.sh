@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sets up what is missing, builds and runs every test of ours; with ../shared beside the checkout also its golden networks and damaged files.
+# tests/run.sh --quick leaves out the sanitizers and the compile-only CUDA build.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+quick=${1:-}
+./build.sh release
+export PATH="$PWD/build/deps/venv/bin:$PATH"
+python=build/deps/venv/bin/python
+passed=0 failed=0 skipped=0
+run() {  # NAME COMMAND…
+  local name=$1; shift
+  echo "== $name"
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $name"; fi
+}
+skip() { echo "== $1"; echo "SKIPPED: $2"; skipped=$((skipped + 1)); }
+
+run "unit tests" ctest --test-dir build/release --output-on-failure -j2
+run "quickstart" bash samples/quickstart/run.sh
+run "own network, end to end" $python tests/e2e/digits.py build/release
+run "ONNX node cases" $python tests/onnx/node_cases.py build/release/onecard
+run "command line" $python tests/cli/cases.py build/release/onecard
+run "damaged files" $python tests/e2e/damaged.py build/release/onecard
+if [ "$quick" != --quick ]; then
+  sanitized() { ./build.sh dev ir_test ops_test passes_test plan_test bundle_test runtime_test && ctest --test-dir build/dev --output-on-failure -E "cpu_test|layering"; }
+  run "sanitizers" sanitized
+  if command -v nvcc > /dev/null && [ -d cuda ]; then
+    run "CUDA compiles" ./build.sh cuda oc_cuda
+    run "GPU tests" bash tests/gpu/run.sh
+  else
+    skip "CUDA compiles" "no CUDA toolkit on this machine"
+  fi
+fi
+if [ -d ../shared/accept ]; then
+  run "golden networks" $python ../shared/accept/goldens.py build/release/onecard --only mnist-8 mcunet squeezenet-fp16 nanotrack-backbone ppocr-cls ppocr-det \
+    yolox-nano fastestdet yunet ultraface-rfb320 super-resolution-10 espcn-x2 vittracker g2p-encoder magika-v3 intent-bigru stories260k stories260k-ext
+  run "hostile files" $python ../shared/accept/robust.py build/release/onecard --count 40
+else
+  skip "golden networks" "../shared is not beside the checkout"
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

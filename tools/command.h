@@ -1,0 +1,61 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/file.h"
+#include "lib/bundle/bundle.h"
+#include "lib/ir/graph.h"
+
+namespace CLI {
+class App;
+}
+
+namespace onecard {
+
+enum class Form { as_written, ready_to_run /* after the passes that `optimize` runs without further flags */ };
+
+struct OpenRequest {
+  Path path;
+  Form form = Form::ready_to_run;                     // of an ONNX model; a bundle is what it is
+  CheckWeights check = CheckWeights::now;
+  std::map<std::string, Dims> shapes;                 // of --shape
+};
+struct Network {
+  GraphPtr graph;
+  std::shared_ptr<const Bundle> bundle;               // null for an ONNX model
+};
+// How a program reads the MODEL argument: the small runner knows bundles only.
+using OpenNetwork = std::function<Network(const OpenRequest&)>;
+
+// Whether the argument is to be read as a bundle: by its name, else by its first bytes. Raises io when it cannot be read.
+bool names_bundle(const Path& path);
+// Opens a bundle; raises io when it is none.
+Network open_bundle(const OpenRequest& request);
+
+// What a subcommand does once its flags are parsed; the exit code.
+using Action = std::function<int()>;
+struct Command {
+  const char* name;
+  const char* summary;
+  Action (*set_up)(CLI::App& app, const OpenNetwork& open);  // adds the flags
+};
+
+Action set_up_run(CLI::App& app, const OpenNetwork& open);
+Action set_up_bench(CLI::App& app, const OpenNetwork& open);
+Action set_up_inspect(CLI::App& app, const OpenNetwork& open);
+Action set_up_optimize(CLI::App& app, const OpenNetwork& open);
+Action set_up_diff_accuracy(CLI::App& app, const OpenNetwork& open);
+Action set_up_check(CLI::App& app, const OpenNetwork& open);
+Action set_up_export(CLI::App& app, const OpenNetwork& open);
+Action set_up_passes(CLI::App& app, const OpenNetwork& open);
+Action set_up_ops(CLI::App& app, const OpenNetwork& open);
+Action set_up_devices(CLI::App& app, const OpenNetwork& open);
+
+// Parses the command line, runs one command and turns every error into its exit code and one sentence: the only catch of a program.
+int run_program(int argc, char** argv, const char* name, const char* summary, std::span<const Command> commands, const OpenNetwork& open);
+
+}  // namespace onecard

@@ -1,0 +1,55 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/ir/graph.h"
+#include "lib/runtime/data/carry.h"
+#include "lib/runtime/data/samples.h"
+
+namespace CLI {
+class App;
+}
+
+namespace onecard {
+
+// The words that several commands share, as they were typed.
+struct OutputOptions {
+  bool json = false, quiet = false, verbose = false;
+  std::string progress = "auto";
+};
+struct DeviceOptions {
+  std::string device = "auto";
+  int threads = 0;
+};
+struct SizeOptions {
+  std::vector<std::string> shapes, dims;
+};
+struct DataOptions {
+  std::string data, preprocess, carry_start;
+  std::vector<std::string> inputs, carry;
+  std::optional<uint64_t> random;
+  bool any() const { return !data.empty() || !inputs.empty() || random.has_value(); }
+};
+
+void add_options(CLI::App& app, OutputOptions& o);
+void add_options(CLI::App& app, DeviceOptions& o);
+void add_options(CLI::App& app, SizeOptions& o);
+enum class RandomInputs { allowed, refused };
+void add_options(CLI::App& app, DataOptions& o, RandomInputs random);
+// An option that may be given several times, with one value each time.
+void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help);
+
+// What they mean; all raise usage.
+std::map<std::string, Dims> shapes_of(const SizeOptions& o);
+SymbolValues dims_of(const SizeOptions& o);
+Carry carry_of(const DataOptions& o);
+SampleOptions sample_options_of(const DataOptions& o);
+// SIZE: 512MiB, 6GiB, 1e9, 80% of `whole_bytes`, -1GiB less than it. `flag` is named in errors.
+int64_t parse_size(const std::string& text, const std::string& flag, int64_t whole_bytes);
+// Raises usage: the flag exists in the contract and not yet in this version.
+[[noreturn]] void comes_later(const std::string& flag, const std::string& what_there_is);
+
+}  // namespace onecard

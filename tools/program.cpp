@@ -1,0 +1,78 @@
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <iostream>
+#include <new>
+
+#include "tools/command.h"
+
+namespace onecard {
+
+namespace {
+
+// Flags may be what is wrong, so this does not wait for the parser.
+bool asks_for_json(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i)
+    if (std::strcmp(argv[i], "--json") == 0) return true;
+  return false;
+}
+
+int report(bool json, const char* program, const char* kind, int exit_code, const std::string& where, const std::string& message, std::optional<int64_t> smallest = {}) {
+  if (json) {
+    nlohmann::ordered_json j;
+    j["error"] = {{"kind", kind}, {"message", message}, {"where", where}};
+    j["exit_code"] = exit_code;
+    if (smallest) j["smallest_feasible_bytes"] = *smallest;
+    std::cout << j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
+  }
+  std::cerr << program << ": error: " << where << (where.empty() ? "" : ": ") << message << std::endl;
+  return exit_code;
+}
+
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+int parse_and_run(int argc, char** argv, const char* name, const char* summary, std::span<const Command> commands, const OpenNetwork& open) {
+  CLI::App app{summary, name};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(name) + " 0.1.0");
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const Command& c : commands) {
+    CLI::App* sub = app.add_subcommand(c.name, c.summary);
+    actions.emplace_back(sub, c.set_up(*sub, open));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    throw Error(ErrorKind::usage, one_line(e.what()) + "; `" + name + " --help` and `" + name + " COMMAND --help` tell what there is");
+  }
+  for (const auto& [sub, action] : actions)
+    if (sub->parsed()) return action();
+  throw Error(ErrorKind::usage, "no command was given");
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, const char* name, const char* summary, std::span<const Command> commands, const OpenNetwork& open) {
+  const bool json = asks_for_json(argc, argv);
+  try {
+    const int code = parse_and_run(argc, argv, name, summary, commands, open);
+    std::cout.flush();
+    if (!std::cout) return report(false, name, kind_name(ErrorKind::io), static_cast<int>(ErrorKind::io), "", "the result could not be written to stdout");
+    return code;
+  } catch (const Error& e) {
+    return report(json, name, kind_name(e.kind), static_cast<int>(e.kind), e.where, one_line(e.message), e.smallest_feasible_bytes);
+  } catch (const std::bad_alloc&) {
+    return report(json, name, kind_name(ErrorKind::does_not_fit), static_cast<int>(ErrorKind::does_not_fit), "", "out of memory");
+  } catch (const std::exception& e) {
+    return report(json, name, kind_name(ErrorKind::internal), static_cast<int>(ErrorKind::internal), "", std::string("a bug in onecard: ") + one_line(e.what()));
+  }
+}
+
+}  // namespace onecard
