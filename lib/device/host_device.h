@@ -14,4 +14,7 @@ class HostDevice : public Device {
   void copy(void* to, const void* from, int64_t bytes) override;
 };
 
+// A step that copies a tensor as it lies in host memory, whatever its type.
+std::unique_ptr<Step> make_host_copy(const TensorType& type);
+
 }  // namespace onecard

@@ -1,17 +1,8 @@
 #include "lib/ops/data_ops.h"
+#include "lib/ops/index_place.h"
 #include "lib/ops/movement.h"
 
 namespace onecard {
-
-namespace {
-
-// An index counted from either end; raises model when it lies outside.
-int64_t place_of(int64_t index, int64_t extent) {
-  require(index >= -extent && index < extent, ErrorKind::model, "index ", index, " of an axis of ", extent);
-  return index < 0 ? index + extent : index;
-}
-
-}  // namespace
 
 std::vector<TensorType> Gather::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);

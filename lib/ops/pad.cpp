@@ -19,12 +19,18 @@ std::vector<std::pair<T, T>> pads_of(const std::vector<T>& pads, const std::opti
   return each;
 }
 
+// The index of every element of an axis is held while padding.
+constexpr int64_t kLongestAxis = int64_t{1} << 28;
+
 // Which index of an axis each padded index shows; -1: the constant. Negative pads cut first, the rest pads what is left.
 std::vector<int64_t> shown_indices(int64_t extent, int64_t before, int64_t after, PadMode mode) {
+  constexpr int64_t kFarthest = int64_t{1} << 60;
+  require(before > -kFarthest && after > -kFarthest, ErrorKind::model, "pads ", before, " and ", after, " of an extent of ", extent);
   const int64_t first = before < 0 ? -before : 0, last = after < 0 ? extent + after : extent, kept = last - first;
   int64_t count = 0;
   const bool fits = !__builtin_add_overflow(extent, before, &count) && !__builtin_add_overflow(count, after, &count) && count >= 0 && kept >= 0;
-  require(fits && count <= INT32_MAX * int64_t{64}, ErrorKind::model, "pads ", before, " and ", after, " of an extent of ", extent);
+  require(fits, ErrorKind::model, "pads ", before, " and ", after, " of an extent of ", extent);
+  require(count <= kLongestAxis, ErrorKind::does_not_fit, "pads an axis to ", count, " elements");
   require(kept > 0 || count == 0 || mode == PadMode::constant, ErrorKind::model, "pads an empty axis with its own elements");
   const int64_t lead = std::max<int64_t>(before, 0);
   std::vector<int64_t> shown(static_cast<size_t>(count), -1);

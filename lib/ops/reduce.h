@@ -21,6 +21,7 @@ struct Reduce : OpBase<Reduce> {
   WhenNoAxes when_no_axes = WhenNoAxes::reduce_all;
   static constexpr auto kFields = std::tuple{field("fn", &Reduce::fn), field("keep_dims", &Reduce::keep_dims), field("when_no_axes", &Reduce::when_no_axes)};
   std::vector<TensorType> infer(const InferContext& in) const override;
+  std::optional<std::vector<Dim>> infer_contents(const InferContext&) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
   static const std::span<const OnnxName> kOnnx;

@@ -227,12 +227,17 @@ Placement place_buffers(std::span<const Lifetime> buffers, int64_t effort) {
       if (keep(packer.place(order, fit))) best_order = order;
       if (best.bytes == best.lower_bound) return best;
     }
+  // The bound itself first, then heights between it and what the orders reached.
   ArenaSearch exact(buffers);
-  for (const auto order : {ArenaSearch::Order::widest, ArenaSearch::Order::most_crowded, ArenaSearch::Order::largest_area, ArenaSearch::Order::largest}) {
-    int64_t left = effort * 4;
-    if (auto offsets = exact.fit(best.lower_bound, order, left)) {
-      keep(std::move(*offsets));
-      return best;
+  for (const int64_t percent : {100, 102, 104, 108, 114, 120}) {
+    const int64_t target = best.lower_bound / 100 * percent + best.lower_bound % 100;
+    if (target >= best.bytes) break;
+    for (const auto order : {ArenaSearch::Order::widest, ArenaSearch::Order::most_crowded, ArenaSearch::Order::largest_area, ArenaSearch::Order::largest}) {
+      int64_t left = effort * 4;
+      if (auto offsets = exact.fit(std::max(target, best.lower_bound), order, left)) {
+        keep(std::move(*offsets));
+        return best;
+      }
     }
   }
   Search search(problem, best_order, best.lower_bound);

@@ -63,17 +63,26 @@ std::optional<std::vector<int64_t>> ArenaSearch::fit(int64_t height, Order order
 // `missing` is sorted by its first section. `lowest`, `last_rank`: offset and rank of the buffer placed before; nothing missing goes below.
 bool ArenaSearch::solve(const std::vector<int>& missing, int64_t lowest, int last_rank) {
   std::vector<int> part;
+  std::vector<std::vector<int>> parts;
   int reach = 0;
-  for (size_t k = 0; k < missing.size(); ++k) {
-    const Piece& p = pieces_[missing[k]];
+  for (int i : missing) {
+    const Piece& p = pieces_[i];
     if (!part.empty() && p.from >= reach) {
-      if (!solve_connected(part, lowest, last_rank)) return false;
+      parts.push_back(std::move(part));
       part.clear();
     }
-    part.push_back(missing[k]);
+    part.push_back(i);
     reach = std::max(reach, p.to);
   }
-  return part.empty() || solve_connected(part, lowest, last_rank);
+  if (parts.empty()) return part.empty() || solve_connected(part, lowest, last_rank);
+  parts.push_back(std::move(part));
+  const std::vector<int64_t> saved = floor_;
+  for (const auto& connected : parts) {
+    if (solve_connected(connected, lowest, last_rank)) continue;
+    floor_ = saved;                                   // of the parts that were solved before
+    return false;
+  }
+  return true;
 }
 
 // Whether at some section the missing buffers cannot all lie under the limit.

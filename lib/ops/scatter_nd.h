@@ -1,0 +1,18 @@
+#pragma once
+#include "lib/ops/scatter.h"
+
+namespace onecard {
+
+// x with the slices that the tuples in the last axis of `indices` name replaced by, or combined with, `updates`. Inputs: x, indices (i64), updates.
+struct ScatterNd : OpBase<ScatterNd> {
+  static constexpr std::string_view kName = "scatter_nd";
+  ScatterReduction reduction = ScatterReduction::none;
+  static constexpr auto kFields = std::tuple{field("reduction", &ScatterNd::reduction)};
+  std::vector<TensorType> infer(const InferContext& in) const override;
+  void reference(Inputs in, Outputs out) const override;
+  std::optional<OnnxForm> to_onnx(const Node&) const override;
+  static const std::span<const OnnxName> kOnnx;
+  static std::vector<Value*> from_onnx(const OnnxNode& node);
+};
+
+}  // namespace onecard

@@ -1,0 +1,166 @@
+// Whole graphs through bind, plan and executor on the CPU, against the operators' definitions.
+#include "lib/runtime/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "lib/bundle/self_check.h"
+#include "lib/cpu/device.h"
+#include "lib/device/reference_kernel.h"
+#include "lib/ops/registry.h"
+#include "lib/runtime/compare.h"
+
+namespace onecard {
+namespace {
+
+Device& cpu() {
+  static const std::unique_ptr<Device> device = make_cpu_device(0);
+  return *device;
+}
+
+std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
+  std::vector<const Tensor*> out;
+  for (const auto& t : tensors) out.push_back(&t);
+  return out;
+}
+
+std::vector<Tensor> inputs_for(const Graph& g, const SymbolValues& sizes) {
+  std::vector<Tensor> in;
+  for (const auto& type : input_types(g, sizes)) in.push_back(random_tensor(type, 7 + in.size()));
+  return in;
+}
+
+void agrees(Executor& executor, const Graph& g, const SymbolValues& sizes) {
+  const auto in = inputs_for(g, sizes);
+  const auto got = executor.run(pointers(in));
+  const auto want = run_reference(g, pointers(in));
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    const Comparison c = compare(got[i], want[i]);
+    EXPECT_TRUE(c.comparable) << c.why_not;
+    EXPECT_LT(c.range_error, 1e-5) << "output " << i;
+  }
+}
+
+void agrees(const char* text, const std::vector<SymbolValues>& all_sizes = {{}}) {
+  const auto g = std::make_shared<const Graph>(parse_graph(text));
+  Executor executor(g, cpu());
+  for (const auto& sizes : all_sizes) agrees(executor, *g, sizes);
+}
+
+TEST(Executor, AnyBatchFromOneGraph) {
+  agrees(R"(graph(%x: f32[batch,3,h,9]) {
+    %w: f32[5,3,3,3] = constant
+    %b: f32[5] = constant
+    %c = conv(%x, %w, %b) {pads=[1,1,1,1], activation=relu}
+    %d = pool(%c) {kernel=[2,2], strides=[2,2]}
+    %f = flatten(%d)
+    return %f
+  })", {{{"batch", 1}, {"h", 8}}, {{"batch", 3}, {"h", 7}}, {{"batch", 1}, {"h", 8}}});
+}
+
+TEST(Executor, ShapesComputedInTheGraph) {
+  agrees(R"(graph(%x: f32[batch,seq,12]) {
+    %s = shape(%x)
+    %i: i64[1] = constant [0]
+    %j: i64[1] = constant [1]
+    %n = gather(%s, %i)
+    %m = gather(%s, %j)
+    %h: i64[2] = constant [3,4]
+    %t = concat(%n, %m, %h)
+    %r = reshape(%x, %t)
+    %y = transpose(%r) {perm=[0,2,1,3]}
+    return %y
+  })", {{{"batch", 2}, {"seq", 5}}, {{"batch", 1}, {"seq", 1}}});
+}
+
+TEST(Executor, BranchesRunTheirOwnPlans) {
+  const char* text = R"(graph(%c: bool[], %x: f32[n,4]) {
+    %y = if(%c, %x) {then_branch=graph(%a: f32[n,4]) { %b = unary(%a) {f=relu} return %b }, else_branch=graph(%a: f32[n,4]) { %w: f32[4,4] = constant %b = matmul(%a, %w) return %b }}
+    %z = unary(%y) {f=tanh}
+    return %z
+  })";
+  const auto g = std::make_shared<const Graph>(parse_graph(text));
+  Executor executor(g, cpu());
+  for (const bool condition : {true, false, true}) {
+    std::vector<Tensor> in;
+    in.push_back(Tensor::scalar<bool>(condition));
+    in.push_back(random_tensor(TensorType(DType::f32, Shape{3, 4}), 1));
+    EXPECT_LT(compare(executor.run(pointers(in))[0], run_reference(*g, pointers(in))[0]).range_error, 1e-6);
+  }
+}
+
+TEST(Executor, HalfPrecisionIsComputedInFloat) {
+  const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%x: f16[2,8]) {
+    %w: f16[8,4] = constant
+    %y = matmul(%x, %w)
+    %z = unary(%y) {f=relu}
+    return %z, %y
+  })"));
+  Executor executor(g, cpu());
+  const auto in = inputs_for(*g, {});
+  const auto got = executor.run(pointers(in)), want = run_reference(*g, pointers(in));
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(got[i].dtype(), DType::f16);
+    EXPECT_LT(compare(got[i], want[i]).range_error, 2e-3);
+  }
+}
+
+TEST(Executor, OutputsThatAreInputsAndConstants) { agrees("graph(%x: f32[2,3]) { %c: f32[2] = constant %y = unary(%x) {f=abs} return %y, %x, %c, %y }"); }
+
+TEST(Executor, EmptyTensors) { agrees("graph(%x: f32[n,4]) { %w: f32[4,2] = constant %y = matmul(%x, %w) %z = unary(%y) {f=relu} return %z }", {{{"n", 0}}, {{"n", 2}}}); }
+
+TEST(Executor, SmallerMemorySameAnswers) {
+  const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%x: f32[1,65536]) {
+    %a = unary(%x) {f=relu}
+    %b = unary(%a) {f=sigmoid}
+    %c = unary(%b) {f=tanh}
+    %d = binary(%c, %b)
+    %e = binary(%d, %a)
+    return %e
+  })"));
+  Executor free(g, cpu());
+  const auto in = inputs_for(*g, {});
+  const auto want = free.run(pointers(in));
+  int64_t smallest = 0;
+  try {
+    Executor none(g, cpu(), {1});
+    none.run(pointers(in));
+    FAIL();
+  } catch (const Error& e) {
+    smallest = e.smallest_feasible_bytes.value();
+  }
+  Executor tight(g, cpu(), {smallest});
+  EXPECT_EQ(compare(tight.run(pointers(in))[0], want[0]).max_abs, 0);
+  EXPECT_LE(tight.memory().peak_bytes, smallest);
+}
+
+TEST(Executor, WrongInputsAreRefused) {
+  const auto g = std::make_shared<const Graph>(parse_graph("graph(%x: f32[batch,4]) { %y = unary(%x) {f=relu} return %y }"));
+  Executor executor(g, cpu());
+  const Tensor wrong_shape(DType::f32, {2, 5}), wrong_type(DType::f64, {2, 4}), wrong_rank(DType::f32, {4});
+  for (const Tensor* t : {&wrong_shape, &wrong_type, &wrong_rank}) EXPECT_THROW(executor.run({t}), Error);
+  EXPECT_THROW(executor.run({}), Error);
+}
+
+TEST(Executor, ManyShapesKeepTheCacheBounded) {
+  const auto g = std::make_shared<const Graph>(parse_graph("graph(%x: f32[n]) { %s = shape(%x) %y = unary(%x) {f=relu} return %y, %s }"));
+  Executor executor(g, cpu());
+  for (int64_t n = 1; n < 3 * static_cast<int64_t>(kMaxCachedPlans); ++n) agrees(executor, *g, {{"n", n}});
+  agrees(executor, *g, {{"n", 1}});
+}
+
+TEST(Compare, KnowsItsMetrics) {
+  const Tensor a = Tensor::of<float>({4}, {0, 1, 2, 4}), b = Tensor::of<float>({4}, {0, 1, 2, 3});
+  const Comparison c = compare(b, a);
+  EXPECT_EQ(c.max_abs, 1);
+  EXPECT_EQ(c.range_error, 0.25);
+  EXPECT_FALSE(compare(Tensor::of<float>({1}, {NAN}), Tensor::of<float>({1}, {1})).comparable);
+  std::string why;
+  EXPECT_TRUE(all_close(Tensor::of<float>({1}, {NAN}), Tensor::of<float>({1}, {NAN}), 0, 0, why));
+  EXPECT_FALSE(all_close(b, a, 1e-3, 1e-3, why));
+}
+
+}  // namespace
+}  // namespace onecard

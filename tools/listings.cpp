@@ -1,0 +1,86 @@
+#include <CLI/CLI.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "lib/base/parallel.h"
+#include "lib/cpu/device.h"
+#include "lib/device/reference_kernel.h"
+#include "lib/ops/registry.h"
+#include "passes/pass.h"
+#include "tools/command.h"
+#include "tools/device_choice.h"
+
+namespace onecard {
+
+namespace {
+
+using nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+// Sets up a command without flags of its own, whose result is one table: `make` adds rows (the first is the head) and JSON entries.
+Action listing(CLI::App& app, const char* name, void (*make)(Rows& rows, ordered_json& list)) {
+  auto o = std::make_shared<OutputOptions>();
+  add_options(app, *o);
+  app.footer(std::string("Example:\n  onecard ") + name + " --json");
+  return [o, name, make] {
+    const Output output(*o);
+    Rows rows;
+    ordered_json list = ordered_json::array();
+    make(rows, list);
+    output.object({{name, list}});
+    output.line(table_text(rows));
+    output.line(std::string(name) + ": OK " + std::to_string(list.size()));
+    return 0;
+  };
+}
+
+void list_passes(Rows& rows, ordered_json& list) {
+  rows.push_back({"pass", "equation"});
+  for (const PassInfo& p : all_passes()) {
+    rows.push_back({std::string(p.name), std::string(p.equation)});
+    list.push_back({{"name", p.name}, {"equation", p.equation}});
+  }
+}
+
+void list_ops(Rows& rows, ordered_json& list) {
+  rows.push_back({"domain", "operator", "from opset", "becomes"});
+  for (const OnnxImporter& i : onnx_importers()) {
+    const std::string domain(i.onnx.domain.empty() ? "ai.onnx" : i.onnx.domain), becomes(i.op.empty() ? "(expanded at import)" : i.op);
+    rows.push_back({domain, std::string(i.onnx.op_type), std::to_string(i.onnx.since_opset), becomes});
+    list.push_back({{"domain", domain}, {"op_type", i.onnx.op_type}, {"since_opset", i.onnx.since_opset}, {"op", i.op}});
+  }
+}
+
+void add_device(const Device& device, Rows& rows, ordered_json& list) {
+  rows.push_back({device.name(), "usable", device.description(), bytes_text(device.memory_bytes())});
+  ordered_json kernels = ordered_json::array();
+  for (const auto& k : device.kernels()) kernels.push_back(k->name());
+  list.push_back({{"name", device.name()}, {"usable", true}, {"description", device.description()}, {"memory_bytes", device.memory_bytes()}, {"kernels", std::move(kernels)}});
+}
+
+void list_devices(Rows& rows, ordered_json& list) {
+  rows.push_back({"device", "", "what", "memory"});
+  set_threads(0);
+  add_device(*make_cpu_device(thread_count()), rows, list);
+  add_device(*make_reference_device(), rows, list);
+  OutputOptions quiet;
+  quiet.quiet = true;
+  Output output(quiet);
+  DeviceOptions cuda;
+  cuda.device = "cuda";
+  try {
+    add_device(*choose_device(cuda, output), rows, list);
+  } catch (const Error& e) {                          // why a device cannot be used is this command's answer
+    if (e.kind != ErrorKind::no_device) throw;
+    rows.push_back({"cuda", "not usable", e.message, ""});
+    list.push_back({{"name", "cuda"}, {"usable", false}, {"why_not", e.message}});
+  }
+}
+
+}  // namespace
+
+Action set_up_passes(CLI::App& app, const OpenNetwork&) { return listing(app, "passes", list_passes); }
+Action set_up_ops(CLI::App& app, const OpenNetwork&) { return listing(app, "ops", list_ops); }
+Action set_up_devices(CLI::App& app, const OpenNetwork&) { return listing(app, "devices", list_devices); }
+
+}  // namespace onecard

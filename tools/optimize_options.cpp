@@ -1,0 +1,174 @@
+#include "tools/optimize_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <filesystem>
+
+#include "lib/report/report.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr std::string_view kPrecisionsToCome[] = {"f16", "bf16", "int8-dynamic", "int4-weights"};
+constexpr std::string_view kCalibrationsToCome[] = {"entropy", "percentile", "mse"};
+
+template <size_t N>
+bool is_one_of(const std::string_view (&list)[N], const std::string& text) { return std::find(std::begin(list), std::end(list), text) != std::end(list); }
+
+void check_precision(const OptimizeOptions& o) {
+  constexpr const char* kHave = "this one has f32, int8 and int8-weights";
+  if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
+  require(o.precision == "f32" || o.precision == "int8" || o.precision == "int8-weights", ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
+  if (is_one_of(kCalibrationsToCome, o.calibration)) comes_later("--calibration " + o.calibration, "this one has auto and minmax");
+  require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration, ": there is no such calibration; this version has auto and minmax");
+  const bool calibrates = o.precision == "int8";
+  require(!calibrates || !o.data.data.empty(), ErrorKind::usage, "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
+  require(calibrates || (o.calibration.empty() && o.calibration_cache.empty()), ErrorKind::usage, "--calibration and --calibration-cache need --precision int8");
+}
+
+double prune_amount(const OptimizeOptions& o) {
+  if (o.prune.empty()) return 0;
+  double amount = -1;
+  const char* end = o.prune.data() + o.prune.size();
+  const auto [rest, error] = std::from_chars(o.prune.data(), end, amount);
+  require(error == std::errc() && rest == end && amount >= 0 && amount <= 1, ErrorKind::usage, "--prune ", o.prune, ": the amount is a share of the weights, from 0 to 1");
+  return amount;
+}
+
+void check_prune(const OptimizeOptions& o) {
+  prune_amount(o);
+  const bool more = !o.prune_scope.empty() || !o.prune_score.empty() || !o.prune_repair.empty() || !o.prune_only.empty() || !o.prune_skip.empty();
+  require(!o.prune.empty() || !more, ErrorKind::usage, "--prune-scope, --prune-score, --prune-repair, --prune-only and --prune-skip need --prune AMOUNT");
+  if (o.prune_scope == "lamp") comes_later("--prune-scope lamp", "this one has auto, tensor and global");
+  require(o.prune_scope.empty() || o.prune_scope == "auto" || o.prune_scope == "tensor" || o.prune_scope == "global", ErrorKind::usage, "--prune-scope ", o.prune_scope, ": the scopes are auto, tensor and global");
+  if (o.prune_score == "wanda") comes_later("--prune-score wanda", "this one has l1 and auto");
+  require(o.prune_score.empty() || o.prune_score == "auto" || o.prune_score == "l1", ErrorKind::usage, "--prune-score ", o.prune_score, ": the scores are l1 and auto");
+  require(o.prune_repair.empty() || o.prune_repair == "auto" || o.prune_repair == "none", ErrorKind::usage, "--prune-repair ", o.prune_repair, ": the ways are auto and none");
+  if (!o.prune_only.empty()) comes_later("--prune-only", "this one prunes all prunable weights");
+  if (!o.prune_skip.empty()) comes_later("--prune-skip", "this one prunes all prunable weights");
+}
+
+void check_not_yet(const OptimizeOptions& o) {
+  if (!o.host_memory_limit.empty()) comes_later("--host-memory-limit", "this one limits the memory of the run: --memory-limit SIZE");
+  constexpr const char* kGuard = "this one measures afterwards: `onecard diff-accuracy MODEL BUNDLE --data PATH`";
+  if (!o.max_drop.empty()) comes_later("--max-drop", kGuard);
+  if (!o.labels.empty() || !o.metric.empty()) comes_later("--labels and --metric of optimize", kGuard);
+  if (!o.min_cosine.empty()) comes_later("--min-cosine", kGuard);
+  if (!o.min_sqnr.empty()) comes_later("--min-sqnr", kGuard);
+  if (o.tune) comes_later("--tune", "this one chooses kernels by rule");
+  if (o.suggest) comes_later("--suggest", "this one names the smallest feasible limit: --memory-limit 1");
+  for (const auto& t : o.targets) {
+    if (t.starts_with("cuda")) comes_later("--target " + t, "this one prepares bundles for the cpu, and they run on any device");
+    require(t == "cpu", ErrorKind::usage, "--target ", t, ": there is no such target; this version has cpu");
+    require(o.device.device == "auto" || o.device.device == "cpu", ErrorKind::usage, "--target cpu and --device ", o.device.device, " contradict each other");
+  }
+  require(!o.allow_cpu_steps, ErrorKind::usage, "--allow-cpu-steps needs --target cuda:…, which comes in a later version");
+}
+
+void check_out(const OptimizeOptions& o) {
+  const Path out(o.out);
+  std::error_code code;
+  const auto status = std::filesystem::status(out, code);
+  require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out, ": is there and is no regular file");
+  require(!std::filesystem::equivalent(out, o.model, code), ErrorKind::usage, "-o ", o.out, ": is the model itself");
+  const Path folder = out.parent_path();
+  require(!out.filename().empty(), ErrorKind::usage, "-o ", o.out, ": names no file");
+  require(folder.empty() || std::filesystem::is_directory(folder, code), ErrorKind::io, "-o ", o.out, ": there is no folder '", folder.string(), "'");
+}
+
+}  // namespace
+
+void add_options(CLI::App& app, OptimizeOptions& o) {
+  app.add_option("MODEL", o.model, "the .onnx file")->required();
+  app.add_option("-o,--output", o.out, "the bundle to write; replaced whole or not at all")->required();
+  app.add_option("--precision", o.precision, "f32 (loses nothing), int8 (static, needs --data) or int8-weights");
+  app.add_option("--calibration", o.calibration, "how activation ranges are chosen: auto or minmax");
+  app.add_option("--calibration-cache", o.calibration_cache, "ranges read from, or written to, this text file");
+  app.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
+  app.add_option("--prune-scope", o.prune_scope, "auto, tensor or global: among which weights the smallest are looked for");
+  app.add_option("--prune-score", o.prune_score, "l1 or auto");
+  app.add_option("--prune-repair", o.prune_repair, "auto or none");
+  add_list(app, "--prune-only", o.prune_only, "comes in a later version");
+  add_list(app, "--prune-skip", o.prune_skip, "comes in a later version");
+  app.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
+  app.add_option("--host-memory-limit", o.host_memory_limit, "comes in a later version");
+  app.add_option("--max-drop", o.max_drop, "comes in a later version");
+  app.add_option("--labels", o.labels, "comes in a later version");
+  app.add_option("--metric", o.metric, "comes in a later version");
+  app.add_option("--min-cosine", o.min_cosine, "comes in a later version");
+  app.add_option("--min-sqnr", o.min_sqnr, "comes in a later version");
+  add_list(app, "--target", o.targets, "cpu: what the bundle is prepared for");
+  app.add_flag("--allow-cpu-steps", o.allow_cpu_steps, "comes in a later version");
+  app.add_flag("--tune", o.tune, "comes in a later version");
+  app.add_flag("--suggest", o.suggest, "comes in a later version");
+  add_list(app, "--allow-external-root", o.external_roots, "external data may also lie under this folder; repeatable");
+  add_list(app, "--skip-pass", o.skip_pass, "leave out this pass; repeatable");
+  add_list(app, "--only-pass", o.only_pass, "run this pass alone; repeatable");
+  app.add_option("--stop-after", o.stop_after, "NAME[:N] ends the pipeline after the N-th run of a pass");
+  add_list(app, "--print-after", o.print_after, "print the graph to stderr after this pass, or after all; repeatable");
+  app.add_flag("--verify-passes", o.verify_passes, "run the network after every pass and name the pass that changes an answer");
+  app.add_option("--report", o.report, "the whole story: FILE.html, FILE.md or FILE.json");
+  add_options(app, o.data, RandomInputs::refused);
+  add_options(app, o.sizes);
+  add_options(app, o.device);
+  add_options(app, o.output);
+}
+
+void check_usage(const OptimizeOptions& o) {
+  check_precision(o);
+  check_prune(o);
+  check_not_yet(o);
+  require(o.data.inputs.empty(), ErrorKind::usage, "optimize takes its samples from --data PATH, not from --input");
+  carry_of(o.data);
+  shapes_of(o.sizes);
+  dims_of(o.sizes);
+  if (!o.report.empty())
+    require(report_format(o.report) != ReportFormat::junit, ErrorKind::usage, "--report ", o.report, ": optimize writes .html, .md or .json");
+  check_out(o);
+}
+
+OptimizeRequest request_of(const OptimizeOptions& o) {
+  OptimizeRequest r;
+  r.out = o.out;
+  r.source_name = Path(o.model).filename().string();
+  r.prune.amount = prune_amount(o);
+  r.prune.scope = o.prune_scope == "global" ? PruneScope::global : PruneScope::tensor;
+  if (o.precision != "f32") r.weights = WeightPrecision::int8;
+  if (o.precision == "int8") r.activations = ActivationPrecision::int8;
+  const Carry carry = carry_of(o.data);
+  r.carry = carry.pairs;
+  r.carry_start = carry.starts;
+  if (!o.calibration_cache.empty()) r.calibration_cache = o.calibration_cache;
+  r.dims = dims_of(o.sizes);
+  r.shapes = shapes_of(o.sizes);
+  r.verify_passes = o.verify_passes;
+  r.pipeline.skip = o.skip_pass;
+  r.pipeline.only = o.only_pass;
+  r.pipeline.print_after = o.print_after;
+  if (!o.stop_after.empty()) r.pipeline.stop_after = StopAfter::parse(o.stop_after);
+  return r;
+}
+
+std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o) {
+  std::string text = "precision=" + o.precision;
+  const auto add = [&](const std::string& key, const std::string& value) { text += " " + key + "=" + value; };
+  if (r.activations == ActivationPrecision::int8) add("calibration", "minmax");
+  if (r.samples) add("samples", std::to_string(r.samples->size()));
+  for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);
+  if (r.prune.amount > 0) {
+    char amount[32];
+    add("prune", std::string(amount, std::to_chars(amount, amount + sizeof amount, r.prune.amount).ptr));
+    add("prune-scope", r.prune.scope == PruneScope::global ? "global" : "tensor");
+  }
+  for (const auto& [name, shape] : shapes_of(o.sizes)) add("shape", name + ":" + Shape::of(shape).text());
+  for (const auto& [name, value] : r.dims) add("dim", name + ":" + std::to_string(value));
+  if (r.memory_limit_bytes) add("memory-limit", std::to_string(*r.memory_limit_bytes));
+  for (const auto& p : r.pipeline.skip) add("skip-pass", p);
+  for (const auto& p : r.pipeline.only) add("only-pass", p);
+  if (r.pipeline.stop_after) add("stop-after", r.pipeline.stop_after->pass + ":" + std::to_string(r.pipeline.stop_after->occurrence));
+  return text;
+}
+
+}  // namespace onecard
