@@ -1,17 +1,14 @@
 #pragma once
 // How kernels are written and started. A kernel is a functor over plain data; the same source runs on a GPU (compiled by nvcc) and, for tests,
 // on the calling thread (compiled by any C++ compiler, where `queue` is ignored).
-#include <cmath>
-#include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "cuda/anywhere.h"
 #include "lib/device/kernel.h"
 
 #ifdef __CUDACC__
 #include "cuda/check.h"
-#define ANYWHERE __host__ __device__
-#else
-#define ANYWHERE
 #endif
 
 namespace onecard::cuda {
@@ -19,8 +16,6 @@ namespace onecard::cuda {
 constexpr int kWarp = 32;
 constexpr int kBlock = 256;                           // threads of a block
 constexpr int kMaxGridZ = 65535;
-
-ANYWHERE inline int ceil_divide(int a, int b) { return static_cast<int>((int64_t{a} + b - 1) / b); }
 
 // The lanes that work on one row together; each sees its own partial value and gets the row's.
 struct OneLane {

@@ -1,5 +1,6 @@
 #pragma once
-#include "cuda/functions.cuh"
+#include "cuda/functions.h"
+#include "cuda/launch.cuh"
 #include "cuda/step.h"
 #include "lib/ops/epilogue.h"
 

@@ -1,6 +1,22 @@
 #include "cuda/step.h"
 
+#include <algorithm>
+
 namespace onecard::cuda {
+namespace {
+
+// Whether offsets fit 32 bits, also where one extent is 0.
+bool fits_32_bits(const Dims& dims) {
+  int64_t product = 1;
+  for (const int64_t d : dims) {
+    if (d > kMostElements) return false;
+    product *= std::max<int64_t>(d, 1);
+    if (product > kMostElements) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 Support plain_operands(const KernelQuery& q) {
   for (const auto& types : {q.in, q.out})
@@ -8,7 +24,7 @@ Support plain_operands(const KernelQuery& q) {
       if (t.container == Container::none) continue;
       if (!t.is_static()) return no("needs static tensors, got " + t.text());
       if (t.dtype == DType::string || info(t.dtype).bits % 8 != 0) return no("elements are not whole bytes: " + t.text());
-      if (element_count(t.shape.numbers()) > kMostElements) return no("2^31 elements or more: " + t.text());
+      if (!fits_32_bits(t.shape.numbers())) return no("2^31 elements or more: " + t.text());
     }
   return yes();
 }

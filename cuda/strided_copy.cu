@@ -1,4 +1,5 @@
-#include "cuda/walk.cuh"
+#include "cuda/launch.cuh"
+#include "cuda/walk.h"
 
 namespace onecard::cuda {
 namespace {

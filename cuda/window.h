@@ -1,7 +1,7 @@
 #pragma once
 #include <optional>
 
-#include "cuda/walk.cuh"
+#include "cuda/walk.h"
 #include "lib/ops/conv.h"
 
 namespace onecard::cuda {

@@ -13,6 +13,10 @@ namespace onecard {
 
 namespace {
 
+#ifndef ONECARD_CUDA
+constexpr const char* kWithoutCuda = "this onecard was built without CUDA (-DONECARD_CUDA=ON builds it in)";
+#endif
+
 // N of "cuda:N", 0 of "cuda".
 int cuda_index(const std::string& word) {
   if (word == "cuda") return 0;
@@ -29,23 +33,20 @@ std::unique_ptr<Device> make_cuda(const std::string& word) {
 #ifdef ONECARD_CUDA
   return make_cuda_device(index);
 #else
-  fail(ErrorKind::no_device, "--device ", word, ": GPU ", index, " cannot be used, this onecard was built without CUDA; configure with -DONECARD_CUDA=ON, or use --device cpu");
+  fail(ErrorKind::no_device, "--device ", word, ": GPU ", index, " cannot be used: ", kWithoutCuda, "; use --device cpu");
 #endif
-}
-
-std::unique_ptr<Device> choose_best([[maybe_unused]] Output& output) {
-#ifdef ONECARD_CUDA
-  try {
-    return make_cuda_device(0);
-  } catch (const Error& e) {                          // the one question whose "no" arrives as an error
-    if (e.kind != ErrorKind::no_device) throw;
-    output.detail(std::string("no GPU: ") + e.what());
-  }
-#endif
-  return make_cpu_device(thread_count());
 }
 
 }  // namespace
+
+int gpu_count(std::string& why_none) {
+#ifdef ONECARD_CUDA
+  return cuda_device_count(why_none);
+#else
+  why_none = kWithoutCuda;
+  return 0;
+#endif
+}
 
 std::unique_ptr<Device> choose_device(const DeviceOptions& options, Output& output) {
   set_threads(options.threads);
@@ -54,8 +55,10 @@ std::unique_ptr<Device> choose_device(const DeviceOptions& options, Output& outp
   if (word == "reference") return make_reference_device();
   if (word == "cuda" || word.starts_with("cuda:")) return make_cuda(word);
   require(word == "auto", ErrorKind::usage, "--device ", word, ": the devices are auto, cpu, cuda, cuda:N and reference");
-  auto device = choose_best(output);
-  output.say("device: " + device->name() + " (" + device->description() + ", " + std::to_string(thread_count()) + " threads)");
+  std::string why_none;
+  auto device = gpu_count(why_none) > 0 ? make_cuda("cuda") : make_cpu_device(thread_count());
+  if (!why_none.empty()) output.detail("no GPU: " + why_none);
+  output.say("device: " + device->name() + " (" + device->description() + ")");
   return device;
 }
 

@@ -10,4 +10,7 @@ namespace onecard {
 // word that names none).
 std::unique_ptr<Device> choose_device(const DeviceOptions& options, Output& output);
 
+// How many GPUs this process can use; with 0, the reason.
+int gpu_count(std::string& why_none);
+
 }  // namespace onecard

@@ -63,18 +63,19 @@ void list_devices(Rows& rows, ordered_json& list) {
   set_threads(0);
   add_device(*make_cpu_device(thread_count()), rows, list);
   add_device(*make_reference_device(), rows, list);
+  std::string why_none;
+  const int gpus = gpu_count(why_none);
   OutputOptions quiet;
   quiet.quiet = true;
   Output output(quiet);
-  DeviceOptions cuda;
-  cuda.device = "cuda";
-  try {
-    add_device(*choose_device(cuda, output), rows, list);
-  } catch (const Error& e) {                          // why a device cannot be used is this command's answer
-    if (e.kind != ErrorKind::no_device) throw;
-    rows.push_back({"cuda", "not usable", e.message, ""});
-    list.push_back({{"name", "cuda"}, {"usable", false}, {"why_not", e.message}});
+  for (int i = 0; i < gpus; ++i) {
+    DeviceOptions gpu;
+    gpu.device = "cuda:" + std::to_string(i);
+    add_device(*choose_device(gpu, output), rows, list);
   }
+  if (gpus > 0) return;
+  rows.push_back({"cuda", "not usable", why_none, ""});
+  list.push_back({{"name", "cuda"}, {"usable", false}, {"why_not", why_none}});
 }
 
 }  // namespace

@@ -67,6 +67,13 @@ void check_not_yet(const OptimizeOptions& o) {
   require(!o.allow_cpu_steps, ErrorKind::usage, "--allow-cpu-steps needs --target cuda:…, which comes in a later version");
 }
 
+void check_passes(const OptimizeOptions& o) {
+  for (const auto* names : {&o.skip_pass, &o.only_pass, &o.print_after})
+    for (const std::string& name : *names)
+      require(find_pass(name) != nullptr || (names == &o.print_after && name == "all"), ErrorKind::usage, "no pass is named '", name, "'; `onecard passes` lists them");
+  if (!o.stop_after.empty()) StopAfter::parse(o.stop_after);
+}
+
 void check_out(const OptimizeOptions& o) {
   const Path out(o.out);
   std::error_code code;
@@ -121,6 +128,7 @@ void check_usage(const OptimizeOptions& o) {
   check_prune(o);
   check_not_yet(o);
   require(o.data.inputs.empty(), ErrorKind::usage, "optimize takes its samples from --data PATH, not from --input");
+  check_passes(o);
   carry_of(o.data);
   shapes_of(o.sizes);
   dims_of(o.sizes);

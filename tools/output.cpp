@@ -100,7 +100,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 
 nlohmann::ordered_json memory_json(const MemorySummary& m, const std::optional<int64_t>& limit_bytes) {
   nlohmann::ordered_json j = {{"weights_bytes", m.weights_bytes}, {"arena_bytes", m.arena_bytes}, {"arena_lower_bound_bytes", m.arena_lower_bound_bytes}, {"workspace_bytes", m.workspace_bytes},
-                              {"io_bytes", m.io_bytes}, {"reserve_bytes", m.reserve_bytes}, {"peak_bytes", m.peak_bytes}};
+                              {"io_bytes", m.io_bytes}, {"staging_bytes", m.staging_bytes}, {"reserve_bytes", m.reserve_bytes}, {"peak_bytes", m.peak_bytes}};
   j["limit_bytes"] = limit_bytes ? nlohmann::ordered_json(*limit_bytes) : nlohmann::ordered_json(nullptr);
   return j;
 }

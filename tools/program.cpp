@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <iostream>
 #include <new>
@@ -46,6 +47,9 @@ int parse_and_run(int argc, char** argv, const char* name, const char* summary, 
     CLI::App* sub = app.add_subcommand(c.name, c.summary);
     actions.emplace_back(sub, c.set_up(*sub, open));
   }
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  const bool known = first.empty() || first.starts_with('-') || std::any_of(commands.begin(), commands.end(), [&](const Command& c) { return first == c.name; });
+  if (!known) throw Error(ErrorKind::usage, "there is no command '" + std::string(first) + "'; `" + name + " --help` lists them");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

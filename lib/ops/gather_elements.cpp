@@ -1,6 +1,6 @@
+#include "lib/ops/gather_elements.h"
+
 #include "lib/ops/broadcast_index.h"
-#include "lib/ops/index_ops.h"
-#include "lib/ops/index_place.h"
 #include "lib/ops/movement.h"
 
 namespace onecard {
@@ -8,28 +8,31 @@ namespace onecard {
 std::vector<TensorType> GatherElements::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &indices = tensor_type(in, 1);
   require(is_integer(indices.dtype), ErrorKind::model, "indices must be integers, not ", info(indices.dtype).name);
-  const auto quant = moved_quant(x);
-  if (x.shape.has_rank()) checked_axis(axis, x.shape.rank());
-  if (x.shape.has_rank() && indices.shape.has_rank())
-    require(x.shape.rank() == indices.shape.rank(), ErrorKind::model, "indices ", indices.shape.text(), " into ", x.shape.text());
-  return {TensorType(x.dtype, indices.shape, quant)};
+  if (x.shape.has_rank()) {
+    checked_axis(axis, x.shape.rank());
+    require(!indices.shape.has_rank() || indices.shape.rank() == x.shape.rank(), ErrorKind::model, "indices ", indices.shape.text(), " of ", x.shape.text());
+  }
+  const Shape shape = indices.shape.has_rank() || !x.shape.has_rank() ? indices.shape : Shape::unknown(x.shape.rank());
+  return {TensorType(x.dtype, shape, moved_quant(x))};
 }
 
 void GatherElements::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &indices = *in[1];
-  require(x.rank() == indices.rank(), ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text());
   const auto along = static_cast<size_t>(checked_axis(axis, x.rank()));
+  require(indices.rank() == x.rank(), ErrorKind::model, "indices of rank ", indices.rank(), " for rank ", x.rank());
+  auto strides = row_major_strides(x.dims());
+  for (size_t a = 0; a < x.dims().size(); ++a)
+    require(a == along || indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices reach over axis ", a, ": ", indices.dims()[a], " of ", x.dims()[a]);
+  const int64_t extent = x.dims()[along], stride = strides[along];
+  strides[along] = 0;
   Tensor& y = allocated(out[0], x.dtype(), indices.dims(), x.type().quant);
-  if (y.elements() == 0) return;
-  std::array<std::vector<int64_t>, 1> strides{row_major_strides(x.dims())};
-  const int64_t step = strides[0][along], extent = x.dims()[along];
-  strides[0][along] = 0;
-  for (size_t a = 0; a < along; ++a) require(indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text());
-  for (size_t a = along + 1; a < x.dims().size(); ++a)
-    require(indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text());
-  const auto places = to_ints(indices);
   const ElementCopier copy(x, y);
-  walk(y.dims(), strides, 0, y.elements(), [&](int64_t i, const auto& at) { copy(at[0] + place_of(places[static_cast<size_t>(i)], extent) * step, i); });
+  const std::array<std::vector<int64_t>, 1> steps{strides};
+  walk(indices.dims(), steps, 0, indices.elements(), [&](int64_t i, const auto& from) {
+    const int64_t index = indices.int_at(i);
+    require(index >= -extent && index < extent, ErrorKind::model, "index ", index, " of an axis of ", extent);
+    copy(from[0] + (index < 0 ? index + extent : index) * stride, i);
+  });
 }
 
 std::optional<OnnxForm> GatherElements::to_onnx(const Node&) const { return OnnxForm{"GatherElements", {{"axis", axis}}, ""}; }

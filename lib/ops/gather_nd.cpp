@@ -1,5 +1,5 @@
-#include "lib/ops/index_ops.h"
-#include "lib/ops/index_place.h"
+#include "lib/ops/gather_nd.h"
+
 #include "lib/ops/movement.h"
 
 namespace onecard {
@@ -8,41 +8,43 @@ std::vector<TensorType> GatherND::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &indices = tensor_type(in, 1);
   require(is_integer(indices.dtype), ErrorKind::model, "indices must be integers, not ", info(indices.dtype).name);
   const auto quant = moved_quant(x);
-  const Shape &from = x.shape, &at = indices.shape;
-  if (at.has_rank()) require(at.rank() >= 1 && batch_dims >= 0 && batch_dims < at.rank(), ErrorKind::model, "batch_dims ", batch_dims, " with indices ", at.text());
-  if (!from.has_rank() || !at.has_rank() || !at[at.rank() - 1].is_number()) return {TensorType(x.dtype, Shape::unranked(), quant)};
-  const int64_t depth = at[at.rank() - 1].number();
-  require(depth >= 0 && batch_dims < from.rank() + (depth == 0) && depth <= from.rank() - batch_dims, ErrorKind::model, "indices ", at.text(), " into ", from.text());
-  std::vector<Dim> dims(at.dims().begin(), at.dims().end() - 1);
-  for (int64_t a = 0; a < batch_dims; ++a) dims[static_cast<size_t>(a)] = agreed(from[a], at[a]);
-  dims.insert(dims.end(), from.dims().begin() + batch_dims + depth, from.dims().end());
-  return {TensorType(x.dtype, Shape(std::move(dims)), quant)};
+  const TensorType unranked(x.dtype, Shape::unranked(), quant);
+  if (!x.shape.has_rank() || !indices.shape.has_rank()) return {unranked};
+  const int64_t q = indices.shape.rank(), r = x.shape.rank();
+  require(q >= 1 && r >= 1 && batch_dims >= 0 && batch_dims < q && batch_dims < r, ErrorKind::model, "batch_dims ", batch_dims, " of ", x.shape.text(), " and ", indices.shape.text());
+  const auto depth = indices.shape[q - 1].maybe();
+  if (!depth) return {unranked};
+  require(*depth >= 1 && *depth <= r - batch_dims, ErrorKind::model, "tuples of ", *depth, " indices into ", x.shape.text());
+  std::vector<Dim> dims(indices.shape.dims().begin(), indices.shape.dims().end() - 1);
+  for (int64_t a = 0; a < batch_dims; ++a) dims[static_cast<size_t>(a)] = agreed(indices.shape[a], x.shape[a]);
+  dims.insert(dims.end(), x.shape.dims().begin() + batch_dims + *depth, x.shape.dims().end());
+  return {TensorType(x.dtype, Shape(dims), quant)};
 }
 
 void GatherND::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &indices = *in[1];
-  require(indices.rank() >= 1 && batch_dims >= 0 && batch_dims < indices.rank() && batch_dims <= x.rank(), ErrorKind::model, "batch_dims ", batch_dims, " with indices ",
-          indices.type().text());
+  require(indices.rank() >= 1 && batch_dims >= 0 && batch_dims < indices.rank() && batch_dims < x.rank(), ErrorKind::model, "batch_dims ", batch_dims);
   const int64_t depth = indices.dims().back();
-  require(depth <= x.rank() - batch_dims, ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text());
-  for (size_t a = 0; a < static_cast<size_t>(batch_dims); ++a)
-    require(x.dims()[a] == indices.dims()[a], ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text(), " in ", batch_dims, " batch axes");
+  require(depth >= 1 && depth <= x.rank() - batch_dims, ErrorKind::model, "tuples of ", depth, " indices into rank ", x.rank());
+  for (int64_t a = 0; a < batch_dims; ++a)
+    require(x.dims()[static_cast<size_t>(a)] == indices.dims()[static_cast<size_t>(a)], ErrorKind::model, "the batch axes differ");
   Dims dims(indices.dims().begin(), indices.dims().end() - 1);
   dims.insert(dims.end(), x.dims().begin() + batch_dims + depth, x.dims().end());
   Tensor& y = allocated(out[0], x.dtype(), dims, x.type().quant);
   if (y.elements() == 0) return;
-  const int64_t batches = extent_product(indices.dims(), 0, batch_dims), picks = extent_product(indices.dims(), batch_dims, indices.rank() - 1);
-  const int64_t block = extent_product(x.dims(), batch_dims + depth, x.rank()), batch = extent_product(x.dims(), batch_dims, x.rank());
   const auto strides = row_major_strides(x.dims());
-  const auto places = to_ints(indices);
+  const int64_t batches = extent_product(x.dims(), 0, batch_dims), tuples = indices.elements() / depth;
+  const int64_t batch_stride = x.elements() / batches, run = extent_product(x.dims(), batch_dims + depth, x.rank());
   const ElementCopier copy(x, y);
-  for (int64_t n = 0; n < batches * picks; ++n) {
-    int64_t from = n / picks * batch;
+  for (int64_t t = 0; t < tuples; ++t) {
+    int64_t from = t / (tuples / batches) * batch_stride;
     for (int64_t d = 0; d < depth; ++d) {
       const auto a = static_cast<size_t>(batch_dims + d);
-      from += place_of(places[static_cast<size_t>(n * depth + d)], x.dims()[a]) * strides[a];
+      const int64_t index = indices.int_at(t * depth + d), extent = x.dims()[a];
+      require(index >= -extent && index < extent, ErrorKind::model, "index ", index, " of an axis of ", extent);
+      from += (index < 0 ? index + extent : index) * strides[a];
     }
-    copy(from, n * block, block);
+    copy(from, t * run, run);
   }
 }
 

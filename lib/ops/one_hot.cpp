@@ -1,47 +1,42 @@
-#include "lib/ops/generate_ops.h"
+#include "lib/ops/one_hot.h"
+
 #include "lib/ops/movement.h"
 
 namespace onecard {
 
-namespace {
-
-// Where the new axis goes in a shape that has one axis less.
-int64_t new_axis(int64_t axis, int64_t rank) { return checked_axis(axis, rank + 1); }
-
-}  // namespace
-
 std::vector<TensorType> OneHot::infer(const InferContext& in) const {
-  const TensorType &indices = tensor_type(in, 0), &depth = tensor_type(in, 1), &values = tensor_type(in, 2);
-  require(indices.dtype != DType::string && depth.dtype != DType::string, ErrorKind::model, "indices and depth must be numbers");
-  const auto quant = moved_quant(values);
-  if (!indices.shape.has_rank()) return {TensorType(values.dtype, Shape::unranked(), quant)};
-  Dim extent = Dim::unknown();
-  if (const ConstTensor given = in.constant(1)) {
-    require(given->elements() == 1, ErrorKind::model, "depth is ", given->type().text());
-    extent = checked_extent(given->int_at(0));
-  } else if (const auto contents = in.contents(1); contents && contents->size() == 1) {
-    extent = checked_extent(contents->front());
+  const TensorType &indices = tensor_type(in, 0), &values = tensor_type(in, 2);
+  require(info(indices.dtype).kind != DKind::string && info(indices.dtype).kind != DKind::complex && !indices.quant, ErrorKind::model, "indices must be numbers");
+  tensor_type(in, 1);
+  Dim depth = Dim::unknown();
+  if (const auto given = in.contents(1)) {
+    require(given->size() == 1, ErrorKind::model, "depth must be one number");
+    depth = checked_extent(given->front());
+  } else if (const auto constant = in.constant(1)) {
+    require(constant->elements() == 1 && constant->dtype() != DType::string, ErrorKind::model, "depth must be one number");
+    depth = checked_extent(constant->int_at(0));
   }
+  if (!indices.shape.has_rank()) return {TensorType(values.dtype, Shape::unranked(), moved_quant(values))};
   std::vector<Dim> dims = indices.shape.dims();
-  dims.insert(dims.begin() + new_axis(axis, indices.shape.rank()), extent);
-  return {TensorType(values.dtype, Shape(std::move(dims)), quant)};
+  dims.insert(dims.begin() + checked_axis(axis, indices.shape.rank() + 1), depth);
+  return {TensorType(values.dtype, Shape(dims), moved_quant(values))};
 }
 
 void OneHot::reference(Inputs in, Outputs out) const {
   const Tensor &indices = *in[0], &values = *in[2];
-  require(in[1]->elements() == 1 && values.elements() == 2, ErrorKind::model, "depth is ", in[1]->type().text(), ", the values are ", values.type().text());
-  const int64_t depth = in[1]->int_at(0), along = new_axis(axis, indices.rank());
-  require(depth >= 0, ErrorKind::model, "depth is ", depth);
+  require(in[1]->elements() == 1 && values.elements() == 2, ErrorKind::model, "depth must be one number, values two");
+  const int64_t depth = in[1]->int_at(0), along = checked_axis(axis, indices.rank() + 1);
+  require(depth >= 0, ErrorKind::model, "a depth of ", depth);
   Dims dims = indices.dims();
   dims.insert(dims.begin() + along, depth);
   Tensor& y = allocated(out[0], values.dtype(), dims, values.type().quant);
-  const int64_t inner = extent_product(dims, along + 1, static_cast<int64_t>(dims.size()));
   fill_elements(y, 0, y.elements(), &values, 0);
+  const AxisView view = axis_view(dims, along);
   const ElementCopier copy(values, y);
   for (int64_t i = 0; i < indices.elements(); ++i) {
     const int64_t index = indices.int_at(i);
     if (index < -depth || index >= depth) continue;
-    copy(1, (i / inner * depth + (index < 0 ? index + depth : index)) * inner + i % inner);
+    copy(1, (i / view.inner * depth + (index < 0 ? index + depth : index)) * view.inner + i % view.inner);
   }
 }
 

@@ -1,46 +1,47 @@
-#include "lib/ops/index_place.h"
-#include "lib/ops/scatter_values.h"
+#include "lib/ops/scatter_nd.h"
+
+#include "lib/ops/movement.h"
 
 namespace onecard {
 
 std::vector<TensorType> ScatterND::infer(const InferContext& in) const {
-  const TensorType y = scattered_type(in, reduction);
-  const Shape &x = y.shape, &indices = in.shape(1), &updates = in.shape(2);
-  if (indices.has_rank()) require(indices.rank() >= 1, ErrorKind::model, "indices must not be a scalar");
-  if (!x.has_rank() || !indices.has_rank() || !indices[indices.rank() - 1].is_number()) return {y};
-  const int64_t depth = indices[indices.rank() - 1].number();
-  require(depth >= 0 && depth <= x.rank(), ErrorKind::model, "indices ", indices.text(), " into ", x.text());
-  if (!updates.has_rank()) return {y};
-  std::vector<Dim> wanted(indices.dims().begin(), indices.dims().end() - 1);
-  wanted.insert(wanted.end(), x.dims().begin() + depth, x.dims().end());
-  require(static_cast<int64_t>(wanted.size()) == updates.rank(), ErrorKind::model, "updates ", updates.text(), " for indices ", indices.text(), " into ", x.text());
-  for (int64_t a = 0; a < updates.rank(); ++a) agreed(wanted[static_cast<size_t>(a)], updates[a]);
-  return {y};
+  const TensorType &x = tensor_type(in, 0), &indices = tensor_type(in, 1), &updates = tensor_type(in, 2);
+  require(is_integer(indices.dtype), ErrorKind::model, "indices must be integers, not ", info(indices.dtype).name);
+  require(x.dtype == updates.dtype, ErrorKind::model, "writes ", info(updates.dtype).name, " into ", info(x.dtype).name);
+  const auto quant = shared_quant(x, updates);
+  require(!quant || reduction == ScatterReduction::none, ErrorKind::model, "combines quantized values");
+  require(!indices.shape.has_rank() || indices.shape.rank() >= 1, ErrorKind::model, "indices must hold tuples");
+  return {TensorType(x.dtype, x.shape, quant)};
 }
 
 void ScatterND::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &indices = *in[1], &updates = *in[2];
-  require(indices.rank() >= 1 && indices.dims().back() <= x.rank(), ErrorKind::model, "indices ", indices.type().text(), " into ", x.type().text());
+  require(indices.rank() >= 1, ErrorKind::model, "indices must hold tuples");
   const int64_t depth = indices.dims().back();
+  require(depth >= 0 && depth <= x.rank(), ErrorKind::model, "tuples of ", depth, " indices into rank ", x.rank());
   Dims wanted(indices.dims().begin(), indices.dims().end() - 1);
-  const int64_t count = element_count(wanted);
+  const int64_t tuples = element_count(wanted);
   wanted.insert(wanted.end(), x.dims().begin() + depth, x.dims().end());
-  require(wanted == updates.dims(), ErrorKind::model, "updates ", updates.type().text(), " for indices ", indices.type().text(), " into ", x.type().text());
+  require(updates.dims() == wanted, ErrorKind::model, "updates ", updates.type().shape.text(), " where ", Shape::of(wanted).text(), " are needed");
   Tensor& y = allocated(out[0], x.dtype(), x.dims(), x.type().quant);
   copy_all(x, y);
-  if (updates.elements() == 0) return;
   const auto strides = row_major_strides(x.dims());
-  const int64_t block = extent_product(x.dims(), depth, x.rank());
-  const auto places = to_ints(indices);
-  const ElementJoiner join(reduction, updates, y);
-  for (int64_t n = 0; n < count; ++n) {
+  const int64_t run = extent_product(x.dims(), depth, x.rank());
+  for (int64_t t = 0; t < tuples; ++t) {
     int64_t at = 0;
-    for (int64_t d = 0; d < depth; ++d) at += place_of(places[static_cast<size_t>(n * depth + d)], x.dims()[static_cast<size_t>(d)]) * strides[static_cast<size_t>(d)];
-    join(n * block, at, block);
+    for (int64_t d = 0; d < depth; ++d) {
+      const auto a = static_cast<size_t>(d);
+      const int64_t index = indices.int_at(t * depth + d), extent = x.dims()[a];
+      require(index >= -extent && index < extent, ErrorKind::model, "index ", index, " of an axis of ", extent);
+      at += (index < 0 ? index + extent : index) * strides[a];
+    }
+    scatter_run(updates, t * run, y, at, run, reduction);
   }
 }
 
-std::optional<OnnxForm> ScatterND::to_onnx(const Node&) const { return OnnxForm{"ScatterND", {{"reduction", scatter_fn_name(reduction)}}, ""}; }
+std::optional<OnnxForm> ScatterND::to_onnx(const Node&) const {
+  return OnnxForm{"ScatterND", {{"reduction", std::string(kScatterReductionNames[static_cast<size_t>(reduction)])}}, ""};
+}
 
 namespace {
 constexpr OnnxName kNames[] = {{"", "ScatterND", 11}};
@@ -49,7 +50,7 @@ const std::span<const OnnxName> ScatterND::kOnnx{kNames};
 
 std::vector<Value*> ScatterND::from_onnx(const OnnxNode& node) {
   ScatterND op;
-  op.reduction = scatter_fn(node);
+  op.reduction = scatter_reduction(node);
   return {node.add_op(op, {node.needed(0), node.needed(1), node.needed(2)})};
 }
 

@@ -1,11 +1,12 @@
-#include "lib/ops/generate_ops.h"
+#include "lib/ops/size_of.h"
+
 #include "lib/ops/movement.h"
 
 namespace onecard {
 
 std::vector<TensorType> SizeOf::infer(const InferContext& in) const {
   tensor_type(in, 0);
-  return {TensorType(DType::i64, Shape())};
+  return {TensorType(DType::i64, Shape{})};
 }
 
 std::optional<std::vector<Dim>> SizeOf::infer_contents(const InferContext& in) const {

@@ -52,6 +52,7 @@ Tensor random_tensor(const TensorType& type, std::mt19937& rng) {
   std::normal_distribution<float> normal;
   for (int64_t i = 0; i < t.elements(); ++i) {
     if (is_float(t.dtype())) t.set(i, normal(rng));
+    else if (t.dtype() == DType::boolean) t.set_int(i, static_cast<int64_t>(rng() % 2));
     else if (t.dtype() == DType::u8) t.set_int(i, static_cast<int64_t>(rng() % 256));
     else if (t.dtype() == DType::i8) t.set_int(i, static_cast<int64_t>(rng() % 256) - 128);
     else if (t.dtype() == DType::i4) t.set_int(i, static_cast<int64_t>(rng() % 16) - 8);
@@ -116,7 +117,8 @@ struct Run {
       out_pointers.push_back(out.back()->data());
     }
     Guarded workspace(step->workspace_bytes);
-    step->launch({in_pointers, out_pointers, workspace.data(), nullptr});
+    if (step->view_of >= 0) std::memcpy(out_pointers[0], in_pointers[static_cast<size_t>(step->view_of)], static_cast<size_t>(out_types[0].bytes()));
+    else step->launch({in_pointers, out_pointers, workspace.data(), nullptr});
     if (!workspace.intact()) broken = "wrote outside the workspace";
     for (size_t i = 0; i < out.size(); ++i) {
       if (!out[i]->intact()) broken = "wrote outside an output";

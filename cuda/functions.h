@@ -1,5 +1,7 @@
 #pragma once
-#include "cuda/launch.cuh"
+#include <cmath>
+
+#include "cuda/anywhere.h"
 #include "lib/ops/activation.h"
 
 namespace onecard::cuda {

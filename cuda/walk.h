@@ -2,7 +2,7 @@
 #include <array>
 #include <optional>
 
-#include "cuda/launch.cuh"
+#include "cuda/anywhere.h"
 #include "cuda/step.h"
 
 namespace onecard::cuda {
