@@ -73,7 +73,11 @@ int run(const BenchFlags& o, const OpenNetwork& open) {
   output.progress("measuring", 0);
   const BenchResult result = bench(executor, inputs, o.bench);
   const double median = result.percentile(0.5);
-  ordered_json j = {{"median_ms", median}, {"p10_ms", result.percentile(0.1)}, {"p90_ms", result.percentile(0.9)}, {"p99_ms", result.percentile(0.99)}, {"min_ms", result.percentile(0)}};
+  ordered_json j = {{"median_ms", median},
+                    {"p10_ms", result.percentile(0.1)},
+                    {"p90_ms", result.percentile(0.9)},
+                    {"p99_ms", result.percentile(0.99)},
+                    {"min_ms", result.percentile(0)}};
   j["load_ms"] = load_ms;
   j["iterations"] = result.ms.size();
   j["throughput_per_s"] = median > 0 ? 1e3 / median : 0;
@@ -87,8 +91,9 @@ int run(const BenchFlags& o, const OpenNetwork& open) {
   output.object(j);
   output.line("inputs: " + j["inputs"].get<std::string>() + (random && !sizes_text.empty() ? ", " + sizes_text : ""));
   output.line("memory: " + memory_text(executor.memory()));
-  output.line("bench: median " + number_text(median) + " ms, p10 " + number_text(result.percentile(0.1)) + ", p90 " + number_text(result.percentile(0.9)) + ", min " + number_text(result.percentile(0)) + ", " +
-              std::to_string(result.ms.size()) + " iterations, load " + number_text(load_ms) + " ms, " + device->name() + ", " + std::to_string(thread_count()) + " threads");
+  output.line("bench: median " + number_text(median) + " ms, p10 " + number_text(result.percentile(0.1)) + ", p90 " +
+              number_text(result.percentile(0.9)) + ", min " + number_text(result.percentile(0)) + ", " + std::to_string(result.ms.size()) +
+              " iterations, load " + number_text(load_ms) + " ms, " + device->name() + ", " + std::to_string(thread_count()) + " threads");
   return 0;
 }
 
@@ -106,7 +111,9 @@ Action set_up_bench(CLI::App& app, const OpenNetwork& open) {
   add_options(app, o->sizes);
   add_options(app, o->device);
   add_options(app, o->output);
-  app.footer("Without inputs: --random 1. load_ms runs from opening the file to the end of the first run.\nExample:\n  onecard bench resnet50.onecard --dim batch=8 --threads 4 --layers");
+  app.footer(
+      "Without inputs: --random 1. load_ms runs from opening the file to the end of the first run.\nExample:\n  onecard bench resnet50.onecard --dim "
+      "batch=8 --threads 4 --layers");
   return [o, open] { return run(*o, open); };
 }
 

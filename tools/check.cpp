@@ -30,7 +30,8 @@ int run(const CheckFlags& o) {
   int64_t nodes = 0;
   for (const Unsupported& u : unsupported) {
     nodes += u.count;
-    j["unsupported"].push_back({{"domain", u.domain}, {"op_type", u.op_type}, {"opset", u.opset}, {"count", u.count}, {"nodes", u.node_names}, {"reason", u.reason}});
+    j["unsupported"].push_back(
+        {{"domain", u.domain}, {"op_type", u.op_type}, {"opset", u.opset}, {"count", u.count}, {"nodes", u.node_names}, {"reason", u.reason}});
     output.line(to_text(u));
   }
   if (unsupported.empty()) j["nodes"] = import_onnx(o.model, options).nodes().size();  // what else may be wrong raises here

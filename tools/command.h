@@ -20,13 +20,13 @@ enum class Form { as_written, ready_to_run /* after the passes that `optimize` r
 
 struct OpenRequest {
   Path path;
-  Form form = Form::ready_to_run;                     // of an ONNX model; a bundle is what it is
+  Form form = Form::ready_to_run;  // of an ONNX model; a bundle is what it is
   CheckWeights check = CheckWeights::now;
-  std::map<std::string, Dims> shapes;                 // of --shape
+  std::map<std::string, Dims> shapes;  // of --shape
 };
 struct Network {
   GraphPtr graph;
-  std::shared_ptr<const Bundle> bundle;               // null for an ONNX model
+  std::shared_ptr<const Bundle> bundle;  // null for an ONNX model
 };
 // How a program reads the MODEL argument: the small runner knows bundles only.
 using OpenNetwork = std::function<Network(const OpenRequest&)>;

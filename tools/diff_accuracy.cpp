@@ -89,21 +89,33 @@ Findings findings_of(const DiffFlags& o, const DiffResult& r, const std::vector<
   }
   const Difference* bad = o.bisect ? first_bad_layer(r, o.gates) : nullptr;
   if (o.bisect) f.json["first_bad"] = bad ? to_json(*bad) : ordered_json(nullptr);
-  if (r.task) f.json["task"] = {{"metric", o.metric.empty() ? "top1" : o.metric}, {"reference", r.task->reference}, {"candidate", r.task->candidate}, {"drop_percent", r.task->drop_percent()}};
+  if (r.task)
+    f.json["task"] = {{"metric", o.metric.empty() ? "top1" : o.metric},
+                      {"reference", r.task->reference},
+                      {"candidate", r.task->candidate},
+                      {"drop_percent", r.task->drop_percent()}};
   f.json["checks"] = ordered_json::array();
   for (const auto& c : checks) f.json["checks"].push_back({{"name", c.name}, {"pass", c.pass}, {"message", c.message}});
 
   const auto missed = std::find_if(checks.begin(), checks.end(), [](const ReportCheck& c) { return !c.pass; });
-  f.report.verdict = std::string("diff-accuracy: ") + (pass ? "PASS " : "FAIL ") + std::to_string(r.samples) + (r.samples == 1 ? " sample" : " samples") + " on " + device.name();
+  f.report.verdict = std::string("diff-accuracy: ") + (pass ? "PASS " : "FAIL ") + std::to_string(r.samples) +
+                     (r.samples == 1 ? " sample" : " samples") + " on " + device.name();
   if (!pass) f.report.verdict += ", " + missed->name + ": " + missed->message;
   f.report.title = "onecard diff-accuracy " + Path(o.reference).filename().string() + " " + Path(o.candidate).filename().string();
   f.report.checks = checks;
   f.report.tables.push_back(table_of("Outputs, worst over all samples", r.outputs));
   if (o.layers) f.report.tables.push_back(table_of("Layers, worst over all samples", r.layers));
   if (o.bisect)
-    f.report.tables.push_back({"First layer over the threshold", {{"tensor", "origin", "range error"}, bad ? std::vector<std::string>{bad->name, bad->origin, number_text(bad->worst.range_error)} : std::vector<std::string>{"none", "", ""}}});
+    f.report.tables.push_back(
+        {"First layer over the threshold",
+         {{"tensor", "origin", "range error"},
+          bad ? std::vector<std::string>{bad->name, bad->origin, number_text(bad->worst.range_error)} : std::vector<std::string>{"none", "", ""}}});
   if (r.task)
-    f.report.tables.push_back({"Task", {{"", o.metric.empty() ? "top1" : o.metric}, {"reference", number_text(100 * r.task->reference) + "%"}, {"candidate", number_text(100 * r.task->candidate) + "%"}, {"drop", number_text(r.task->drop_percent())}}});
+    f.report.tables.push_back({"Task",
+                               {{"", o.metric.empty() ? "top1" : o.metric},
+                                {"reference", number_text(100 * r.task->reference) + "%"},
+                                {"candidate", number_text(100 * r.task->candidate) + "%"},
+                                {"drop", number_text(r.task->drop_percent())}}});
   f.report.json = f.json.dump(1, ' ', false, ordered_json::error_handler_t::replace);
   return f;
 }

@@ -21,7 +21,8 @@ int run(const ExportFlags& o, const OpenNetwork& open) {
   require(names_bundle(o.bundle), ErrorKind::usage, "'", o.bundle, "' is no bundle; export takes one made by `onecard optimize`");
   std::error_code code;
   const auto status = std::filesystem::status(o.out, code);
-  require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out, ": is there and is no regular file");
+  require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out,
+          ": is there and is no regular file");
   require(!std::filesystem::equivalent(o.out, o.bundle, code), ErrorKind::usage, "-o ", o.out, ": is the bundle itself");
   output.progress("exporting", 0);
   const Network network = open({o.bundle, Form::as_written, CheckWeights::now, {}});

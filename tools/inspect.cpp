@@ -42,9 +42,21 @@ void add_plan(const Plan& plan, ordered_json& j) {
   j["buffers"] = ordered_json::array();
   j["steps"] = ordered_json::array();
   for (const Buffer& b : plan.buffers)
-    j["buffers"].push_back({{"value", b.value}, {"kind", kind_text(b.kind)}, {"bytes", b.bytes}, {"padding_bytes", b.padding_bytes}, {"first", b.first}, {"last", b.last}, {"offset", b.offset}, {"alias_of", b.alias_of}});
+    j["buffers"].push_back({{"value", b.value},
+                            {"kind", kind_text(b.kind)},
+                            {"bytes", b.bytes},
+                            {"padding_bytes", b.padding_bytes},
+                            {"first", b.first},
+                            {"last", b.last},
+                            {"offset", b.offset},
+                            {"alias_of", b.alias_of}});
   for (const PlanStep& s : plan.steps) {
-    ordered_json step = {{"kernel", s.kernel}, {"node", s.node ? s.node->name : ""}, {"op", s.node ? std::string(s.node->op->name()) : "reorder"}, {"in", s.in}, {"out", s.out}, {"workspace", s.workspace}};
+    ordered_json step = {{"kernel", s.kernel},
+                         {"node", s.node ? s.node->name : ""},
+                         {"op", s.node ? std::string(s.node->op->name()) : "reorder"},
+                         {"in", s.in},
+                         {"out", s.out},
+                         {"workspace", s.workspace}};
     if (s.recomputed) step["recomputed"] = true;
     if (s.dynamic) step["dynamic"] = true;
     if (!s.why_not.empty()) step["why_not"] = s.why_not;
@@ -64,11 +76,13 @@ void add_weights(const Network& network, Output& output, ordered_json& j) {
     const auto& constants = network.bundle->constants();
     for (size_t i = 0; i < constants.size(); ++i) {
       const StoredConstant& c = constants[i];
-      add("#" + std::to_string(i), c.type.text(), encoding_name(c.encoding), c.stored_bytes(), c.type.dtype == DType::string ? c.stored_bytes() : c.type.bytes());
+      add("#" + std::to_string(i), c.type.text(), encoding_name(c.encoding), c.stored_bytes(),
+          c.type.dtype == DType::string ? c.stored_bytes() : c.type.bytes());
     }
   } else {
     for (const Value& v : network.graph->values())
-      if (v.constant && v.constant->type().container == Container::tensor) add(v.name, v.type.text(), "onnx", v.constant->bytes(), v.constant->bytes());
+      if (v.constant && v.constant->type().container == Container::tensor)
+        add(v.name, v.type.text(), "onnx", v.constant->bytes(), v.constant->bytes());
   }
   output.line(table_text(rows));
 }
@@ -93,8 +107,8 @@ void add_summary(const Network& network, const Path& path, Output& output, order
     j["manifest"] = manifest;
     j["self_check"] = network.bundle->self_check().has_value();
   }
-  output.line(std::string(network.bundle ? "bundle " : "ONNX model ") + path.filename().string() + ", " + bytes_text(j["file_bytes"].get<int64_t>()) + ", " + std::to_string(g.nodes().size()) + " nodes, weights " +
-              bytes_text(j["weight_bytes"].get<int64_t>()));
+  output.line(std::string(network.bundle ? "bundle " : "ONNX model ") + path.filename().string() + ", " + bytes_text(j["file_bytes"].get<int64_t>()) +
+              ", " + std::to_string(g.nodes().size()) + " nodes, weights " + bytes_text(j["weight_bytes"].get<int64_t>()));
   for (const Value* v : g.inputs) output.line("  input   " + v->name + "  " + v->type.text());
   for (const Value* v : g.outputs) output.line("  output  " + v->name + "  " + v->type.text());
   for (const auto& [op, count] : ops) output.line("  " + std::to_string(count) + " x " + op);

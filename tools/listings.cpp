@@ -55,7 +55,11 @@ void add_device(const Device& device, Rows& rows, ordered_json& list) {
   rows.push_back({device.name(), "usable", device.description(), bytes_text(device.memory_bytes())});
   ordered_json kernels = ordered_json::array();
   for (const auto& k : device.kernels()) kernels.push_back(k->name());
-  list.push_back({{"name", device.name()}, {"usable", true}, {"description", device.description()}, {"memory_bytes", device.memory_bytes()}, {"kernels", std::move(kernels)}});
+  list.push_back({{"name", device.name()},
+                  {"usable", true},
+                  {"description", device.description()},
+                  {"memory_bytes", device.memory_bytes()},
+                  {"kernels", std::move(kernels)}});
 }
 
 void list_devices(Rows& rows, ordered_json& list) {

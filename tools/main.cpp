@@ -15,5 +15,6 @@ int main(int argc, char** argv) {
       {"ops", "list the ONNX operators", set_up_ops},
       {"devices", "list the devices and why one cannot be used", set_up_devices},
   };
-  return run_program(argc, argv, "onecard", "Turns any ONNX model into one compressed bundle that runs and is verified on one device.", kCommands, open_model);
+  return run_program(argc, argv, "onecard", "Turns any ONNX model into one compressed bundle that runs and is verified on one device.", kCommands,
+                     open_model);
 }

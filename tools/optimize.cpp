@@ -64,13 +64,20 @@ void add_sample_shapes(OptimizeRequest& request) {
   for (size_t i = 0; i < first.inputs.size(); ++i) {
     const Value& input = *request.source->inputs[i];
     const Tensor& t = first.inputs[i];
-    if (t.has_value() && t.type().container == Container::tensor && input.type.container == Container::tensor && input.type.shape.has_rank()) request.shapes.emplace(input.name, t.dims());
+    if (t.has_value() && t.type().container == Container::tensor && input.type.container == Container::tensor && input.type.shape.has_rank())
+      request.shapes.emplace(input.name, t.dims());
   }
 }
 
 ordered_json to_json(const OptimizeResult& r, double seconds) {
-  ordered_json j = {{"source_bytes", r.source_bytes}, {"bundle_bytes", r.sizes.file_bytes}, {"weight_bytes_source", r.weight_bytes_source}, {"weight_bytes", r.sizes.weight_bytes},
-                    {"weight_bytes_stored", r.sizes.weight_bytes_stored}, {"nodes_before", r.nodes_before}, {"nodes_after", r.nodes_after}, {"passes", ordered_json::array()}};
+  ordered_json j = {{"source_bytes", r.source_bytes},
+                    {"bundle_bytes", r.sizes.file_bytes},
+                    {"weight_bytes_source", r.weight_bytes_source},
+                    {"weight_bytes", r.sizes.weight_bytes},
+                    {"weight_bytes_stored", r.sizes.weight_bytes_stored},
+                    {"nodes_before", r.nodes_before},
+                    {"nodes_after", r.nodes_after},
+                    {"passes", ordered_json::array()}};
   for (const auto& p : r.passes) j["passes"].push_back({{"name", p.name}, {"changes", p.changes}, {"ms", p.ms}, {"bytes_delta", p.bytes_delta}});
   j["memory"] = memory_json(r.memory, r.memory_limit_bytes);
   if (r.self_check_input.empty()) {
@@ -89,22 +96,31 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
 
 std::string verdict(const OptimizeResult& r, const OptimizeOptions& o) {
   const double ratio = r.source_bytes > 0 ? static_cast<double>(r.sizes.file_bytes) / static_cast<double>(r.source_bytes) : 1;
-  return "optimize: OK " + o.out + ", " + bytes_text(r.source_bytes) + " -> " + bytes_text(r.sizes.file_bytes) + " (" + number_text(ratio) + " of the source), " + std::to_string(r.nodes_before) + " -> " +
-         std::to_string(r.nodes_after) + " nodes";
+  return "optimize: OK " + o.out + ", " + bytes_text(r.source_bytes) + " -> " + bytes_text(r.sizes.file_bytes) + " (" + number_text(ratio) +
+         " of the source), " + std::to_string(r.nodes_before) + " -> " + std::to_string(r.nodes_after) + " nodes";
 }
 
 std::vector<ReportTable> tables_of(const OptimizeResult& r) {
   std::vector<ReportTable> tables;
-  tables.push_back({"Sizes", {{"what", "bytes"}, {"source", std::to_string(r.source_bytes)}, {"bundle", std::to_string(r.sizes.file_bytes)}, {"weights in the source", std::to_string(r.weight_bytes_source)},
-                              {"weights, stored", std::to_string(r.sizes.weight_bytes_stored)}}});
+  tables.push_back({"Sizes",
+                    {{"what", "bytes"},
+                     {"source", std::to_string(r.source_bytes)},
+                     {"bundle", std::to_string(r.sizes.file_bytes)},
+                     {"weights in the source", std::to_string(r.weight_bytes_source)},
+                     {"weights, stored", std::to_string(r.sizes.weight_bytes_stored)}}});
   ReportTable passes{"Passes", {{"pass", "changes", "ms", "weight bytes"}}};
   for (const auto& p : r.passes)
     if (p.changes) passes.rows.push_back({p.name, std::to_string(p.changes), number_text(p.ms), std::to_string(p.bytes_delta)});
   tables.push_back(std::move(passes));
-  tables.push_back({"Memory of one run", {{"what", "bytes"}, {"weights", std::to_string(r.memory.weights_bytes)}, {"arena", std::to_string(r.memory.arena_bytes)},
-                                          {"arena, lower bound", std::to_string(r.memory.arena_lower_bound_bytes)}, {"workspace", std::to_string(r.memory.workspace_bytes)},
-                                          {"peak", std::to_string(r.memory.peak_bytes)}}});
-  ReportTable accuracy{"Distance from the original, " + (r.self_check_input.empty() ? "not measured: " + r.self_check_skipped : r.self_check_input), {{"output", "range error", "cosine"}}};
+  tables.push_back({"Memory of one run",
+                    {{"what", "bytes"},
+                     {"weights", std::to_string(r.memory.weights_bytes)},
+                     {"arena", std::to_string(r.memory.arena_bytes)},
+                     {"arena, lower bound", std::to_string(r.memory.arena_lower_bound_bytes)},
+                     {"workspace", std::to_string(r.memory.workspace_bytes)},
+                     {"peak", std::to_string(r.memory.peak_bytes)}}});
+  ReportTable accuracy{"Distance from the original, " + (r.self_check_input.empty() ? "not measured: " + r.self_check_skipped : r.self_check_input),
+                       {{"output", "range error", "cosine"}}};
   for (const auto& d : r.self_check) accuracy.rows.push_back({d.name, number_text(d.range_error), number_text(d.cosine)});
   tables.push_back(std::move(accuracy));
   if (!r.notes.empty()) {
@@ -146,10 +162,16 @@ int run(const OptimizeOptions& o) {
     if (p.changes) output.detail("pass " + p.name + ": " + std::to_string(p.changes) + " changes, " + number_text(p.ms) + " ms");
   for (const auto& n : result.notes) output.line("note: " + n);
   output.line("memory: " + memory_text(result.memory));
-  for (const auto& d : result.self_check) output.line("distance from the original (" + result.self_check_input + "): " + d.name + "  range_error " + number_text(d.range_error) + "  cosine " + number_text(d.cosine));
+  for (const auto& d : result.self_check)
+    output.line("distance from the original (" + result.self_check_input + "): " + d.name + "  range_error " + number_text(d.range_error) +
+                "  cosine " + number_text(d.cosine));
   if (result.self_check_input.empty()) output.line("no self-check: " + result.self_check_skipped);
   if (!o.report.empty()) {
-    Report report{"onecard optimize " + Path(o.model).filename().string(), verdict(result, o), tables_of(result), {}, j.dump(1, ' ', false, ordered_json::error_handler_t::replace)};
+    Report report{"onecard optimize " + Path(o.model).filename().string(),
+                  verdict(result, o),
+                  tables_of(result),
+                  {},
+                  j.dump(1, ' ', false, ordered_json::error_handler_t::replace)};
     write_report(o.report, report);
   }
   output.object(j);

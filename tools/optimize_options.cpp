@@ -15,17 +15,23 @@ constexpr std::string_view kPrecisionsToCome[] = {"f16", "bf16", "int8-dynamic",
 constexpr std::string_view kCalibrationsToCome[] = {"entropy", "percentile", "mse"};
 
 template <size_t N>
-bool is_one_of(const std::string_view (&list)[N], const std::string& text) { return std::find(std::begin(list), std::end(list), text) != std::end(list); }
+bool is_one_of(const std::string_view (&list)[N], const std::string& text) {
+  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
 
 void check_precision(const OptimizeOptions& o) {
   constexpr const char* kHave = "this one has f32, int8 and int8-weights";
   if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
-  require(o.precision == "f32" || o.precision == "int8" || o.precision == "int8-weights", ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
+  require(o.precision == "f32" || o.precision == "int8" || o.precision == "int8-weights", ErrorKind::usage, "--precision ", o.precision,
+          ": there is no such precision; ", kHave);
   if (is_one_of(kCalibrationsToCome, o.calibration)) comes_later("--calibration " + o.calibration, "this one has auto and minmax");
-  require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration, ": there is no such calibration; this version has auto and minmax");
+  require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration,
+          ": there is no such calibration; this version has auto and minmax");
   const bool calibrates = o.precision == "int8";
-  require(!calibrates || !o.data.data.empty(), ErrorKind::usage, "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
-  require(calibrates || (o.calibration.empty() && o.calibration_cache.empty()), ErrorKind::usage, "--calibration and --calibration-cache need --precision int8");
+  require(!calibrates || !o.data.data.empty(), ErrorKind::usage,
+          "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
+  require(calibrates || (o.calibration.empty() && o.calibration_cache.empty()), ErrorKind::usage,
+          "--calibration and --calibration-cache need --precision int8");
 }
 
 double prune_amount(const OptimizeOptions& o) {
@@ -33,19 +39,24 @@ double prune_amount(const OptimizeOptions& o) {
   double amount = -1;
   const char* end = o.prune.data() + o.prune.size();
   const auto [rest, error] = std::from_chars(o.prune.data(), end, amount);
-  require(error == std::errc() && rest == end && amount >= 0 && amount <= 1, ErrorKind::usage, "--prune ", o.prune, ": the amount is a share of the weights, from 0 to 1");
+  require(error == std::errc() && rest == end && amount >= 0 && amount <= 1, ErrorKind::usage, "--prune ", o.prune,
+          ": the amount is a share of the weights, from 0 to 1");
   return amount;
 }
 
 void check_prune(const OptimizeOptions& o) {
   prune_amount(o);
   const bool more = !o.prune_scope.empty() || !o.prune_score.empty() || !o.prune_repair.empty() || !o.prune_only.empty() || !o.prune_skip.empty();
-  require(!o.prune.empty() || !more, ErrorKind::usage, "--prune-scope, --prune-score, --prune-repair, --prune-only and --prune-skip need --prune AMOUNT");
+  require(!o.prune.empty() || !more, ErrorKind::usage,
+          "--prune-scope, --prune-score, --prune-repair, --prune-only and --prune-skip need --prune AMOUNT");
   if (o.prune_scope == "lamp") comes_later("--prune-scope lamp", "this one has auto, tensor and global");
-  require(o.prune_scope.empty() || o.prune_scope == "auto" || o.prune_scope == "tensor" || o.prune_scope == "global", ErrorKind::usage, "--prune-scope ", o.prune_scope, ": the scopes are auto, tensor and global");
+  require(o.prune_scope.empty() || o.prune_scope == "auto" || o.prune_scope == "tensor" || o.prune_scope == "global", ErrorKind::usage,
+          "--prune-scope ", o.prune_scope, ": the scopes are auto, tensor and global");
   if (o.prune_score == "wanda") comes_later("--prune-score wanda", "this one has l1 and auto");
-  require(o.prune_score.empty() || o.prune_score == "auto" || o.prune_score == "l1", ErrorKind::usage, "--prune-score ", o.prune_score, ": the scores are l1 and auto");
-  require(o.prune_repair.empty() || o.prune_repair == "auto" || o.prune_repair == "none", ErrorKind::usage, "--prune-repair ", o.prune_repair, ": the ways are auto and none");
+  require(o.prune_score.empty() || o.prune_score == "auto" || o.prune_score == "l1", ErrorKind::usage, "--prune-score ", o.prune_score,
+          ": the scores are l1 and auto");
+  require(o.prune_repair.empty() || o.prune_repair == "auto" || o.prune_repair == "none", ErrorKind::usage, "--prune-repair ", o.prune_repair,
+          ": the ways are auto and none");
   if (!o.prune_only.empty()) comes_later("--prune-only", "this one prunes all prunable weights");
   if (!o.prune_skip.empty()) comes_later("--prune-skip", "this one prunes all prunable weights");
 }
@@ -62,7 +73,8 @@ void check_not_yet(const OptimizeOptions& o) {
   for (const auto& t : o.targets) {
     if (t.starts_with("cuda")) comes_later("--target " + t, "this one prepares bundles for the cpu, and they run on any device");
     require(t == "cpu", ErrorKind::usage, "--target ", t, ": there is no such target; this version has cpu");
-    require(o.device.device == "auto" || o.device.device == "cpu", ErrorKind::usage, "--target cpu and --device ", o.device.device, " contradict each other");
+    require(o.device.device == "auto" || o.device.device == "cpu", ErrorKind::usage, "--target cpu and --device ", o.device.device,
+            " contradict each other");
   }
   require(!o.allow_cpu_steps, ErrorKind::usage, "--allow-cpu-steps needs --target cuda:…, which comes in a later version");
 }
@@ -70,7 +82,8 @@ void check_not_yet(const OptimizeOptions& o) {
 void check_passes(const OptimizeOptions& o) {
   for (const auto* names : {&o.skip_pass, &o.only_pass, &o.print_after})
     for (const std::string& name : *names)
-      require(find_pass(name) != nullptr || (names == &o.print_after && name == "all"), ErrorKind::usage, "no pass is named '", name, "'; `onecard passes` lists them");
+      require(find_pass(name) != nullptr || (names == &o.print_after && name == "all"), ErrorKind::usage, "no pass is named '", name,
+              "'; `onecard passes` lists them");
   if (!o.stop_after.empty()) StopAfter::parse(o.stop_after);
 }
 
@@ -78,7 +91,8 @@ void check_out(const OptimizeOptions& o) {
   const Path out(o.out);
   std::error_code code;
   const auto status = std::filesystem::status(out, code);
-  require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out, ": is there and is no regular file");
+  require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out,
+          ": is there and is no regular file");
   require(!std::filesystem::equivalent(out, o.model, code), ErrorKind::usage, "-o ", o.out, ": is the model itself");
   const Path folder = out.parent_path();
   require(!out.filename().empty(), ErrorKind::usage, "-o ", o.out, ": names no file");

@@ -20,7 +20,8 @@ std::pair<std::string, std::string> split(const std::string& text, char separato
 int64_t whole_number(const std::string& text, const std::string& flag, const std::string& given) {
   int64_t n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  require(error == std::errc() && end == text.data() + text.size() && n >= 0, ErrorKind::usage, flag, " ", given, ": '", text, "' is no whole number from 0 on");
+  require(error == std::errc() && end == text.data() + text.size() && n >= 0, ErrorKind::usage, flag, " ", given, ": '", text,
+          "' is no whole number from 0 on");
   return n;
 }
 
@@ -28,12 +29,15 @@ struct Unit {
   std::string_view name;
   double bytes;
 };
-constexpr Unit kUnits[] = {{"", 1}, {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+constexpr Unit kUnits[] = {{"", 1},      {"B", 1},        {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
+                           {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
 constexpr double kMostBytes = 0x1p62;
 
 }  // namespace
 
-void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help) { app.add_option(flags, into, help)->allow_extra_args(false); }
+void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help) {
+  app.add_option(flags, into, help)->allow_extra_args(false);
+}
 
 void add_options(CLI::App& app, OutputOptions& o) {
   app.add_flag("--json", o.json, "one JSON object on stdout");
@@ -132,6 +136,8 @@ int64_t parse_size(const std::string& text, const std::string& flag, int64_t who
   return size;
 }
 
-void comes_later(const std::string& flag, const std::string& what_there_is) { fail(ErrorKind::usage, flag, " comes in a later version; ", what_there_is); }
+void comes_later(const std::string& flag, const std::string& what_there_is) {
+  fail(ErrorKind::usage, flag, " comes in a later version; ", what_there_is);
+}
 
 }  // namespace onecard

@@ -66,7 +66,8 @@ void Output::progress(const std::string& what, double share) {
     std::cerr << j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
   } else {
     const int cells = percent * kBarCells / 100;
-    std::cerr << "\r\033[K[" << std::string(static_cast<size_t>(cells), '#') << std::string(static_cast<size_t>(kBarCells - cells), ' ') << "] " << what << std::flush;
+    std::cerr << "\r\033[K[" << std::string(static_cast<size_t>(cells), '#') << std::string(static_cast<size_t>(kBarCells - cells), ' ') << "] "
+              << what << std::flush;
   }
   last_what_ = what;
   last_percent_ = percent;
@@ -99,15 +100,17 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 }
 
 nlohmann::ordered_json memory_json(const MemorySummary& m, const std::optional<int64_t>& limit_bytes) {
-  nlohmann::ordered_json j = {{"weights_bytes", m.weights_bytes}, {"arena_bytes", m.arena_bytes}, {"arena_lower_bound_bytes", m.arena_lower_bound_bytes}, {"workspace_bytes", m.workspace_bytes},
-                              {"io_bytes", m.io_bytes}, {"staging_bytes", m.staging_bytes}, {"reserve_bytes", m.reserve_bytes}, {"peak_bytes", m.peak_bytes}};
+  nlohmann::ordered_json j = {
+      {"weights_bytes", m.weights_bytes},     {"arena_bytes", m.arena_bytes}, {"arena_lower_bound_bytes", m.arena_lower_bound_bytes},
+      {"workspace_bytes", m.workspace_bytes}, {"io_bytes", m.io_bytes},       {"staging_bytes", m.staging_bytes},
+      {"reserve_bytes", m.reserve_bytes},     {"peak_bytes", m.peak_bytes}};
   j["limit_bytes"] = limit_bytes ? nlohmann::ordered_json(*limit_bytes) : nlohmann::ordered_json(nullptr);
   return j;
 }
 
 std::string memory_text(const MemorySummary& m) {
-  return "peak " + bytes_text(m.peak_bytes) + " (weights " + bytes_text(m.weights_bytes) + ", arena " + bytes_text(m.arena_bytes) + " of at least " + bytes_text(m.arena_lower_bound_bytes) +
-         ", inputs and outputs " + bytes_text(m.io_bytes) + ")";
+  return "peak " + bytes_text(m.peak_bytes) + " (weights " + bytes_text(m.weights_bytes) + ", arena " + bytes_text(m.arena_bytes) + " of at least " +
+         bytes_text(m.arena_lower_bound_bytes) + ", inputs and outputs " + bytes_text(m.io_bytes) + ")";
 }
 
 }  // namespace onecard

@@ -19,7 +19,8 @@ bool asks_for_json(int argc, char** argv) {
   return false;
 }
 
-int report(bool json, const char* program, const char* kind, int exit_code, const std::string& where, const std::string& message, std::optional<int64_t> smallest = {}) {
+int report(bool json, const char* program, const char* kind, int exit_code, const std::string& where, const std::string& message,
+           std::optional<int64_t> smallest = {}) {
   if (json) {
     nlohmann::ordered_json j;
     j["error"] = {{"kind", kind}, {"message", message}, {"where", where}};
@@ -48,7 +49,8 @@ int parse_and_run(int argc, char** argv, const char* name, const char* summary, 
     actions.emplace_back(sub, c.set_up(*sub, open));
   }
   const std::string_view first = argc > 1 ? argv[1] : "";
-  const bool known = first.empty() || first.starts_with('-') || std::any_of(commands.begin(), commands.end(), [&](const Command& c) { return first == c.name; });
+  const bool known =
+      first.empty() || first.starts_with('-') || std::any_of(commands.begin(), commands.end(), [&](const Command& c) { return first == c.name; });
   if (!known) throw Error(ErrorKind::usage, "there is no command '" + std::string(first) + "'; `" + name + " --help` lists them");
   try {
     app.parse(argc, argv);
@@ -68,14 +70,16 @@ int run_program(int argc, char** argv, const char* name, const char* summary, st
   try {
     const int code = parse_and_run(argc, argv, name, summary, commands, open);
     std::cout.flush();
-    if (!std::cout) return report(false, name, kind_name(ErrorKind::io), static_cast<int>(ErrorKind::io), "", "the result could not be written to stdout");
+    if (!std::cout)
+      return report(false, name, kind_name(ErrorKind::io), static_cast<int>(ErrorKind::io), "", "the result could not be written to stdout");
     return code;
   } catch (const Error& e) {
     return report(json, name, kind_name(e.kind), static_cast<int>(e.kind), e.where, one_line(e.message), e.smallest_feasible_bytes);
   } catch (const std::bad_alloc&) {
     return report(json, name, kind_name(ErrorKind::does_not_fit), static_cast<int>(ErrorKind::does_not_fit), "", "out of memory");
   } catch (const std::exception& e) {
-    return report(json, name, kind_name(ErrorKind::internal), static_cast<int>(ErrorKind::internal), "", std::string("a bug in onecard: ") + one_line(e.what()));
+    return report(json, name, kind_name(ErrorKind::internal), static_cast<int>(ErrorKind::internal), "",
+                  std::string("a bug in onecard: ") + one_line(e.what()));
   }
 }
 

@@ -35,7 +35,8 @@ void check_usage(const RunOptions& o) {
   require(o.check || (!o.rtol && !o.atol && !o.max_range_error), ErrorKind::usage, "--rtol, --atol and --max-range-error need --check");
   require(!o.max_range_error || (!o.rtol && !o.atol), ErrorKind::usage, "--max-range-error and --rtol, --atol exclude each other");
   for (const auto* limit : {&o.rtol, &o.atol, &o.max_range_error}) require(!*limit || **limit >= 0, ErrorKind::usage, "a tolerance is 0 or more");
-  require(!o.self_check || (!o.data.any() && o.output_dir.empty() && !o.check), ErrorKind::usage, "--self-check takes its inputs and answers from the bundle, it goes with no --data, --input, --random, --check or --output-dir");
+  require(!o.self_check || (!o.data.any() && o.output_dir.empty() && !o.check), ErrorKind::usage,
+          "--self-check takes its inputs and answers from the bundle, it goes with no --data, --input, --random, --check or --output-dir");
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -79,7 +80,8 @@ class SampleRun {
       report(name, sample, outputs);
       output_.progress("run", static_cast<double>(i + 1) / static_cast<double>(samples_.size()));
     }
-    require(!options_.check || compared_ > 0, ErrorKind::usage, "--check: the samples hold no answers to compare with (output_<i>.pb, or arrays named like outputs)");
+    require(!options_.check || compared_ > 0, ErrorKind::usage,
+            "--check: the samples hold no answers to compare with (output_<i>.pb, or arrays named like outputs)");
     return misses_ == 0;
   }
 
@@ -116,12 +118,14 @@ class SampleRun {
     if (options_.output.json) json_.push_back({{"name", name}, {"seconds", seconds_.back()}, {"outputs", std::move(list)}});
   }
 
-  void compare_output(const std::string& sample, const std::string& output, const Tensor& got, const Tensor& want, ordered_json& j, std::string& text) {
+  void compare_output(const std::string& sample, const std::string& output, const Tensor& got, const Tensor& want, ordered_json& j,
+                      std::string& text) {
     const Comparison c = compare(got, want);
     ++compared_;
     worst_ = std::max(worst_, c.range_error);
     j["max_abs"] = c.max_abs, j["range_error"] = c.range_error, j["cosine"] = c.cosine;
-    text += c.comparable ? "  max_abs " + number_text(c.max_abs) + "  range_error " + number_text(c.range_error) + "  cosine " + number_text(c.cosine) : "  " + c.why_not;
+    text += c.comparable ? "  max_abs " + number_text(c.max_abs) + "  range_error " + number_text(c.range_error) + "  cosine " + number_text(c.cosine)
+                         : "  " + c.why_not;
     if (!options_.check) return;
     std::string why_not = c.why_not;
     bool pass = false;
@@ -168,7 +172,8 @@ int run_own_check(const Network& network, Executor& executor, Output& output, co
     if (!d.why_not.empty()) j["self_check"].back()["why_not"] = d.why_not;
   }
   j["memory"] = memory_json(executor.memory(), limit);
-  return finish(output, std::move(j), pass, "self-check, worst range error " + number_text(worst) + " of " + number_text(kSelfCheckTolerance) + " allowed");
+  return finish(output, std::move(j), pass,
+                "self-check, worst range error " + number_text(worst) + " of " + number_text(kSelfCheckTolerance) + " allowed");
 }
 
 int run(const RunOptions& o, const OpenNetwork& open) {

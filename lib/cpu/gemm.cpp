@@ -25,6 +25,34 @@ HWY_INLINE HWY_ATTR int64_t lanes() { return static_cast<int64_t>(hn::Lanes(F32(
 
 HWY_ATTR int64_t panel_width() { return 2 * lanes(); }
 
+// panel[i * width + j] = from[j * stride + i], four by four.
+HWY_ATTR void pack_turned(const float* from, int64_t stride, int64_t k, int64_t columns, int64_t width, float* panel) {
+  int64_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 4> d;
+  for (; j + 4 <= columns; j += 4) {
+    const float *r0 = from + j * stride, *r1 = r0 + stride, *r2 = r1 + stride, *r3 = r2 + stride;
+    int64_t i = 0;
+    for (; i + 4 <= k; i += 4) {
+      const auto a = hn::LoadU(d, r0 + i), b = hn::LoadU(d, r1 + i), c = hn::LoadU(d, r2 + i), e = hn::LoadU(d, r3 + i);
+      const auto ab_low = hn::InterleaveLower(d, a, b), ab_high = hn::InterleaveUpper(d, a, b);
+      const auto ce_low = hn::InterleaveLower(d, c, e), ce_high = hn::InterleaveUpper(d, c, e);
+      float* to = panel + i * width + j;
+      hn::StoreU(hn::ConcatLowerLower(d, ce_low, ab_low), d, to);
+      hn::StoreU(hn::ConcatUpperUpper(d, ce_low, ab_low), d, to + width);
+      hn::StoreU(hn::ConcatLowerLower(d, ce_high, ab_high), d, to + 2 * width);
+      hn::StoreU(hn::ConcatUpperUpper(d, ce_high, ab_high), d, to + 3 * width);
+    }
+    for (; i < k; ++i) {
+      float* to = panel + i * width + j;
+      to[0] = r0[i], to[1] = r1[i], to[2] = r2[i], to[3] = r3[i];
+    }
+  }
+#endif
+  for (; j < columns; ++j)
+    for (int64_t i = 0; i < k; ++i) panel[i * width + j] = from[j * stride + i];
+}
+
 HWY_ATTR void pack(const float* b, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, float* packed) {
   const int64_t width = panel_width();
   for (int64_t first = 0; first < n; first += width) {
@@ -36,11 +64,10 @@ HWY_ATTR void pack(const float* b, int64_t row_stride, int64_t column_stride, in
       for (int64_t i = 0; i < k; ++i) std::memcpy(panel + i * width, from + i * row_stride, static_cast<size_t>(columns) * sizeof(float));
       continue;
     }
-    for (int64_t i = 0; i < k; i += 16) {
-      const int64_t end = std::min(k, i + 16);
-      for (int64_t j = 0; j < columns; ++j)
-        for (int64_t r = i; r < end; ++r) panel[r * width + j] = from[r * row_stride + j * column_stride];
-    }
+    if (row_stride == 1) pack_turned(from, column_stride, k, columns, width, panel);
+    else
+      for (int64_t i = 0; i < k; ++i)
+        for (int64_t j = 0; j < columns; ++j) panel[i * width + j] = from[i * row_stride + j * column_stride];
   }
 }
 

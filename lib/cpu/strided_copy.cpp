@@ -79,7 +79,7 @@ std::optional<StridedCopy> StridedCopy::make(Dims extents, Dims from, Dims to, i
   c.walk_ = *walk;
   if (!c.contiguous_ && walk->row_stride(1) == c.bytes_)
     for (int a = 0; a + 1 < walk->rank; ++a)
-      if (walk->strides[0][static_cast<size_t>(a)] == c.bytes_ && walk->extents[static_cast<size_t>(a)] >= 4 && walk->row() >= 4) c.across_ = a;
+      if (walk->strides[0][static_cast<size_t>(a)] == c.bytes_ && walk->extents[static_cast<size_t>(a)] >= 4 && walk->row() >= 2) c.across_ = a;
   return c;
 }
 

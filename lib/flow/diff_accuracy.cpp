@@ -11,9 +11,14 @@ namespace onecard {
 
 namespace {
 
-constexpr Metric kMetrics[] = {{"max_abs", &Comparison::max_abs, true},        {"mean_abs", &Comparison::mean_abs, true}, {"range_error", &Comparison::range_error, true},
-                               {"cosine", &Comparison::cosine, false},         {"sqnr_db", &Comparison::sqnr_db, false},  {"psnr_db", &Comparison::psnr_db, false},
-                               {"kl", &Comparison::kl, true},                  {"argmax_agreement", &Comparison::argmax_agreement, false}};
+constexpr Metric kMetrics[] = {{"max_abs", &Comparison::max_abs, true},
+                               {"mean_abs", &Comparison::mean_abs, true},
+                               {"range_error", &Comparison::range_error, true},
+                               {"cosine", &Comparison::cosine, false},
+                               {"sqnr_db", &Comparison::sqnr_db, false},
+                               {"psnr_db", &Comparison::psnr_db, false},
+                               {"kl", &Comparison::kl, true},
+                               {"argmax_agreement", &Comparison::argmax_agreement, false}};
 
 // What a tensor stands for, so that sides of different precision can be compared.
 Tensor plain_form(const Tensor& t) {
@@ -54,7 +59,8 @@ std::vector<size_t> places(const std::vector<Value*>& in, const std::vector<Valu
 int64_t count_right(const Tensor& scores, const LabelTask& task, size_t first_label) {
   const auto values = to_doubles(scores);
   const int64_t width = scores.rank() == 0 ? 1 : scores.dims().back(), rows = width > 0 ? scores.elements() / width : 0;
-  require(first_label + static_cast<size_t>(rows) <= task.labels.size(), ErrorKind::usage, "--labels: ", task.labels.size(), " labels are fewer than the rows of the first output");
+  require(first_label + static_cast<size_t>(rows) <= task.labels.size(), ErrorKind::usage, "--labels: ", task.labels.size(),
+          " labels are fewer than the rows of the first output");
   int64_t right = 0;
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t label = task.labels[first_label + static_cast<size_t>(r)];
@@ -70,8 +76,11 @@ int64_t count_right(const Tensor& scores, const LabelTask& task, size_t first_la
 class Comparing {
  public:
   Comparing(const DiffRequest& request, Device& device)
-      : request_(request), reference_(request.reference, device), candidate_(request.candidate, device),
-        candidate_inputs_(places(request.candidate->inputs, request.reference->inputs, "input")), candidate_outputs_(places(request.reference->outputs, request.candidate->outputs, "output")) {
+      : request_(request),
+        reference_(request.reference, device),
+        candidate_(request.candidate, device),
+        candidate_inputs_(places(request.candidate->inputs, request.reference->inputs, "input")),
+        candidate_outputs_(places(request.reference->outputs, request.candidate->outputs, "output")) {
     for (const Value* v : request.reference->outputs) result_.outputs.push_back({v->name, "", {}, {}, 0});
     if (request.layers) find_common_origins();
   }
@@ -90,8 +99,10 @@ class Comparing {
   DiffResult finish() {
     result_.samples = static_cast<int64_t>(request_.samples->size());
     if (request_.task) {
-      require(rows_ == request_.task->labels.size() && rows_ > 0, ErrorKind::usage, "--labels: ", request_.task->labels.size(), " labels for ", rows_, " rows of the first output");
-      result_.task = TaskScore{static_cast<double>(right_reference_) / static_cast<double>(rows_), static_cast<double>(right_candidate_) / static_cast<double>(rows_)};
+      require(rows_ == request_.task->labels.size() && rows_ > 0, ErrorKind::usage, "--labels: ", request_.task->labels.size(), " labels for ", rows_,
+              " rows of the first output");
+      result_.task = TaskScore{static_cast<double>(right_reference_) / static_cast<double>(rows_),
+                               static_cast<double>(right_candidate_) / static_cast<double>(rows_)};
     }
     return std::move(result_);
   }

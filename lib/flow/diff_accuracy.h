@@ -22,15 +22,15 @@ std::span<const Metric> metrics();
 
 // How far one tensor of the candidate is from the reference's, over all samples.
 struct Difference {
-  std::string name, origin;                           // the candidate's value; the ONNX tensor it stands for (layers only)
-  Comparison worst, mean;                             // each metric for itself
+  std::string name, origin;  // the candidate's value; the ONNX tensor it stands for (layers only)
+  Comparison worst, mean;    // each metric for itself
   int64_t samples = 0;
   void add(const Comparison& c);
 };
 
 // The share of rows whose label is among the `top` largest elements of the first output.
 struct LabelTask {
-  std::vector<int64_t> labels;                        // one per row, in the order of the samples
+  std::vector<int64_t> labels;  // one per row, in the order of the samples
   int64_t top = 1;
 };
 struct TaskScore {
@@ -39,16 +39,16 @@ struct TaskScore {
 };
 
 struct DiffRequest {
-  GraphPtr reference, candidate;                      // with the same inputs and outputs, by name
-  const SampleSource* samples = nullptr;              // for the reference
-  Carry carry;                                        // each side is fed its own outputs
-  bool layers = false;                                // compare inner tensors that both sides still have, too
+  GraphPtr reference, candidate;          // with the same inputs and outputs, by name
+  const SampleSource* samples = nullptr;  // for the reference
+  Carry carry;                            // each side is fed its own outputs
+  bool layers = false;                    // compare inner tensors that both sides still have, too
   std::optional<LabelTask> task;
 };
 struct DiffResult {
   int64_t samples = 0;
   std::vector<Difference> outputs;
-  std::vector<Difference> layers;                     // in the order in which the candidate computes them
+  std::vector<Difference> layers;  // in the order in which the candidate computes them
   std::optional<TaskScore> task;
 };
 // Runs both sides on every sample. With layers, at most kMostHeldBytes of the reference's inner tensors are held at a time. Raises model when the

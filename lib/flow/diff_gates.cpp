@@ -36,7 +36,9 @@ std::string number(double v) {
   return text;
 }
 
-ReportCheck check_of(const std::string& name, bool pass, double value, const std::string& limit) { return {name, pass, number(value) + (pass ? " keeps " : " breaks ") + limit}; }
+ReportCheck check_of(const std::string& name, bool pass, double value, const std::string& limit) {
+  return {name, pass, number(value) + (pass ? " keeps " : " breaks ") + limit};
+}
 
 }  // namespace
 
@@ -46,10 +48,12 @@ std::vector<ReportCheck> judge(const DiffResult& result, const Gates& gates) {
     if (!d.worst.comparable) checks.push_back({d.name + ": comparable", false, d.worst.why_not});
     for (const TensorGate& g : kGates)
       if (gates.*g.limit)
-        checks.push_back(check_of(d.name + ": " + g.name, d.worst.comparable && keeps(g, gates, d.worst), d.worst.*g.member, (g.at_most ? "at most " : "at least ") + number(*(gates.*g.limit))));
+        checks.push_back(check_of(d.name + ": " + g.name, d.worst.comparable && keeps(g, gates, d.worst), d.worst.*g.member,
+                                  (g.at_most ? "at most " : "at least ") + number(*(gates.*g.limit))));
   }
   if (gates.max_drop_percent && result.task)
-    checks.push_back(check_of("drop in percent", result.task->drop_percent() <= *gates.max_drop_percent, result.task->drop_percent(), "at most " + number(*gates.max_drop_percent)));
+    checks.push_back(check_of("drop in percent", result.task->drop_percent() <= *gates.max_drop_percent, result.task->drop_percent(),
+                              "at most " + number(*gates.max_drop_percent)));
   return checks;
 }
 
@@ -80,7 +84,8 @@ std::string to_baseline(const DiffResult& result) {
 std::vector<ReportCheck> judge_against(const DiffResult& result, const std::string& baseline) {
   const auto j = nlohmann::json::parse(baseline, nullptr, false);
   const auto wrong = [](const std::string& why) { fail(ErrorKind::io, "the baseline cannot be used: ", why); };
-  if (!j.is_object() || !j.contains("onecard_baseline") || !j.contains("outputs") || !j["outputs"].is_array()) wrong("it was not written by --save-baseline");
+  if (!j.is_object() || !j.contains("onecard_baseline") || !j.contains("outputs") || !j["outputs"].is_array())
+    wrong("it was not written by --save-baseline");
   std::vector<ReportCheck> checks;
   for (const Difference& d : result.outputs) {
     const nlohmann::json* stored = nullptr;
@@ -88,17 +93,21 @@ std::vector<ReportCheck> judge_against(const DiffResult& result, const std::stri
       if (o.is_object() && o.value("name", nlohmann::json()) == d.name) stored = &o;
     if (!stored) wrong("it has no output '" + d.name + "'");
     for (const TensorGate& g : kGates) {
-      if (!stored->contains(g.name)) continue;         // was infinite: equal to the reference, or beyond comparison
+      if (!stored->contains(g.name)) continue;  // was infinite: equal to the reference, or beyond comparison
       const auto& entry = (*stored)[g.name];
       if (!entry.is_number()) wrong(std::string(g.name) + " is no number");
       const double before = entry.get<double>(), now = d.worst.*g.member;
-      const double room = std::max(kLeastWorsening, kBaselineSlack * std::fabs(g.at_most ? before : g.member == &Comparison::sqnr_db ? before : 1 - before));
+      const double room = std::max(kLeastWorsening, kBaselineSlack * std::fabs(g.at_most                          ? before
+                                                                               : g.member == &Comparison::sqnr_db ? before
+                                                                                                                  : 1 - before));
       const bool pass = d.worst.comparable && (g.at_most ? now <= before + room : now >= before - room);
       checks.push_back(check_of(d.name + ": " + g.name + " against the baseline", pass, now, number(before)));
     }
   }
   if (result.task && j.contains("drop_percent") && j["drop_percent"].is_number())
-    checks.push_back(check_of("drop in percent against the baseline", result.task->drop_percent() <= j["drop_percent"].get<double>() + kLeastWorsening, result.task->drop_percent(), number(j["drop_percent"].get<double>())));
+    checks.push_back(check_of("drop in percent against the baseline",
+                              result.task->drop_percent() <= j["drop_percent"].get<double>() + kLeastWorsening, result.task->drop_percent(),
+                              number(j["drop_percent"].get<double>())));
   return checks;
 }
 

@@ -17,8 +17,8 @@ class PassCheck {
     const bool lossy = pass.starts_with("prune_") || pass.starts_with("quantize_");
     for (size_t i = 0; i < now.size() && !lossy; ++i) {
       const Comparison c = compare(now[i], last_[i]);
-      require(c.comparable && c.range_error <= kPassTolerance, ErrorKind::check_failed, "pass ", pass, " changed output '", after.outputs[i]->name, "' by ",
-              c.comparable ? std::to_string(c.range_error) + " of its range" : c.why_not, "; --print-after ", pass, " shows the graph");
+      require(c.comparable && c.range_error <= kPassTolerance, ErrorKind::check_failed, "pass ", pass, " changed output '", after.outputs[i]->name,
+              "' by ", c.comparable ? std::to_string(c.range_error) + " of its range" : c.why_not, "; --print-after ", pass, " shows the graph");
     }
     last_ = std::move(now);
   }
@@ -37,7 +37,9 @@ class PassCheck {
 }  // namespace
 
 std::function<void(std::string_view, const Graph&, const Graph&)> make_pass_check(Device& device, std::vector<Tensor> inputs) {
-  return [check = std::make_shared<PassCheck>(device, std::move(inputs))](std::string_view pass, const Graph& before, const Graph& after) { (*check)(pass, before, after); };
+  return [check = std::make_shared<PassCheck>(device, std::move(inputs))](std::string_view pass, const Graph& before, const Graph& after) {
+    (*check)(pass, before, after);
+  };
 }
 
 }  // namespace onecard

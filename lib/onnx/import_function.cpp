@@ -58,8 +58,9 @@ void Importer::call_schema(Scope& scope, const onnx::NodeProto& node, const onnx
     types.push_back(v ? type_to_proto(v->type) : onnx::TypeProto());
   }
   onnx::FunctionProto body;
+  const onnx::NodeProto whole = with_attributes(scope, node);  // the context points into its attributes
   const bool built = guarded([&] {
-    const onnx::FunctionBodyBuildContextImpl context(with_attributes(scope, node), types);
+    const onnx::FunctionBodyBuildContextImpl context(whole, types);
     return schema.BuildContextDependentFunction(context, body, static_cast<int>(opset));
   });
   require(built, ErrorKind::model, "the operator is not supported with these inputs and attributes");

@@ -2,6 +2,7 @@
 
 #include "lib/ops/binary.h"
 #include "lib/ops/operands.h"
+#include "lib/ops/shape_ops.h"
 
 namespace onecard {
 namespace {
@@ -52,6 +53,19 @@ Value* chain(const OnnxNode& node, const BinaryForm& form) {
   return node.add_op(Binary(BinaryFn::div), {y, node.constant(scalar_tensor(y->type.dtype, static_cast<double>(node.inputs.size())))});
 }
 
+// Before opset 7 a slope [C] stood for the channels, axis 1 of x; the version converter leaves such a slope as it is. Where it cannot mean
+// the last axis, it is given the extents of 1 that put it on the channels.
+Value* slope_of(const OnnxNode& node) {
+  Value* slope = node.needed(1);
+  const Shape &x = node.needed(0)->type.shape, &s = slope->type.shape;
+  if (!x.has_rank() || !s.has_rank() || x.rank() <= 2 || s.rank() != 1 || s[0] == Dim(1)) return slope;
+  const Dim& last = x[x.rank() - 1];
+  if (!last.is_number() || !s[0].is_number() || last == s[0] || !same_size(s[0], x[1])) return slope;
+  std::vector<int64_t> axes;
+  for (int64_t i = 1; i < x.rank() - 1; ++i) axes.push_back(i);
+  return node.add_op(Unsqueeze(), {slope, node.constant(Tensor::of<int64_t>({x.rank() - 2}, axes))});
+}
+
 }  // namespace
 
 const std::span<const OnnxName> Binary::kOnnx{kNames};
@@ -67,7 +81,7 @@ std::vector<Value*> Binary::from_onnx(const OnnxNode& node) {
     require(direction == "LEFT" || direction == "RIGHT", ErrorKind::model, "direction='", direction, "' is not LEFT or RIGHT");
     if (direction == "RIGHT") fn = BinaryFn::shift_right;
   }
-  return {node.add_op(Binary(fn), {node.needed(0), node.needed(1)})};
+  return {node.add_op(Binary(fn), {node.needed(0), fn == BinaryFn::prelu ? slope_of(node) : node.needed(1)})};
 }
 
 std::optional<OnnxForm> Binary::to_onnx(const Node&) const {

@@ -1,5 +1,6 @@
 #include "lib/ops/random.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -57,6 +58,15 @@ DType dtype_attr(const OnnxNode& node, DType otherwise) {
 }
 
 constexpr OnnxName kRandom[] = {{"", "RandomUniform", 1}, {"", "RandomUniformLike", 1}, {"", "RandomNormal", 1}, {"", "RandomNormalLike", 1}, {"", "Bernoulli", 15}};
+
+// What the ONNX operators call the two parameters; the last row has none.
+struct Family {
+  std::string_view prefix;
+  Distribution distribution;
+  std::string_view low, high;
+};
+constexpr Family kFamilies[] = {{"RandomUniform", Distribution::uniform, "low", "high"}, {"RandomNormal", Distribution::normal, "mean", "scale"}, {"", Distribution::bernoulli, "", ""}};
+
 constexpr OnnxName kMultinomial[] = {{"", "Multinomial", 7}};
 
 }  // namespace
@@ -91,17 +101,10 @@ std::vector<Value*> RandomLike::from_onnx(const OnnxNode& node) {
   const bool by_shape = node.has("shape");
   op.dtype = dtype_attr(node, by_shape ? DType::f32 : node.needed(0)->type.dtype);
   op.seed = seed_of(node);
-  // The three families share one form; which attributes mean what follows from the operator's name alone.
-  if (node.op_type.starts_with("RandomNormal")) {
-    op.distribution = Distribution::normal;
-    op.low = node.attr<float>("mean", 0.0f);
-    op.high = node.attr<float>("scale", 1.0f);
-  } else if (node.op_type.starts_with("RandomUniform")) {
-    op.low = node.attr<float>("low", 0.0f);
-    op.high = node.attr<float>("high", 1.0f);
-  } else {
-    op.distribution = Distribution::bernoulli;
-  }
+  const Family& family = *std::find_if(std::begin(kFamilies), std::end(kFamilies) - 1, [&](const Family& f) { return node.op_type.starts_with(f.prefix); });
+  op.distribution = family.distribution;
+  op.low = node.attr<float>(family.low, 0.0f);
+  op.high = node.attr<float>(family.high, 1.0f);
   if (!by_shape) return {node.add_op(op, {node.needed(0)})};
   Value* shape = int_list(node, node.needed_attr<std::vector<int64_t>>("shape"));
   return {node.add_op(op, {node.add_op(Expand{}, {node.constant(Tensor(op.dtype, Dims{})), shape})})};

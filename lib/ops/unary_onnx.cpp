@@ -71,6 +71,14 @@ Value* import_isinf(const OnnxNode& node) {
   return node.add_op(Unary({Fn::isinf, detects("detect_negative"), detects("detect_positive")}), {node.needed(0)});
 }
 
+// com.microsoft's FastGelu and BiasGelu: gelu of x with a bias added before, optional in the first.
+Value* with_bias(const OnnxNode& node) {
+  return node.input(1) ? node.add_op(Binary(BinaryFn::add), {node.needed(0), node.input(1)}) : node.needed(0);
+}
+Value* import_fast_gelu(const OnnxNode& node) { return node.add_op(Unary({Fn::gelu_tanh}), {with_bias(node)}); }
+Value* import_bias_gelu(const OnnxNode& node) { return node.add_op(Unary({Fn::gelu}), {with_bias(node)}); }
+Value* import_quick_gelu(const OnnxNode& node) { return node.add_op(Unary({Fn::silu, node.attr("alpha", 1.702f)}), {node.needed(0)}); }
+
 // A bound of Clip that is known now and exact in float.
 std::optional<float> constant_bound(const Value* v, float absent) {
   if (!v) return absent;
@@ -97,7 +105,16 @@ struct SpecialForm {
   OnnxName onnx;
   Value* (*import)(const OnnxNode&);
 };
-constexpr SpecialForm kSpecial[] = {{{"", "Identity", 1}, import_identity}, {{"", "Gelu", 1}, import_gelu}, {{"", "IsInf", 1}, import_isinf}, {{"", "Clip", 6}, import_clip}};
+constexpr SpecialForm kSpecial[] = {
+    {{"", "Identity", 1}, import_identity},
+    {{"", "Gelu", 1}, import_gelu},
+    {{"", "IsInf", 1}, import_isinf},
+    {{"", "Clip", 6}, import_clip},
+    {{"com.microsoft", "Gelu", 1}, import_gelu},
+    {{"com.microsoft", "FastGelu", 1}, import_fast_gelu},
+    {{"com.microsoft", "BiasGelu", 1}, import_bias_gelu},
+    {{"com.microsoft", "QuickGelu", 1}, import_quick_gelu},
+};
 
 constexpr auto kNames = [] {
   std::array<OnnxName, kFormCount + std::size(kSpecial)> names{};

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "lib/plan/memory.h"
+#include "lib/plan/order.h"
 #include "lib/plan/plan.h"
 #include "lib/plan/recompute.h"
 
@@ -6,12 +9,7 @@ namespace onecard {
 
 namespace {
 
-constexpr int kMostRecomputations = 256;
-
-Plan finished(StepList list, const Device& device) {
-  settle_lifetimes(list);
-  return give_memory(std::move(list), device);
-}
+constexpr int kMostRecomputations = 512;
 
 [[noreturn]] void fail_limit(const Plan& smallest, int64_t limit) {
   const MemorySummary& m = smallest.memory;
@@ -23,21 +21,43 @@ Plan finished(StepList list, const Device& device) {
   throw e;
 }
 
+struct Stage {
+  std::vector<int> order;
+  int64_t bound_bytes;
+};
+
+// The plan of smallest peak among the stages and `plan`.
+Plan smallest_of(const std::vector<Stage>& stages, const StepList& list, const Device& device, Plan plan) {
+  std::vector<size_t> by_bound;
+  for (size_t i = 0; i < stages.size(); ++i) by_bound.push_back(i);
+  std::stable_sort(by_bound.begin(), by_bound.end(), [&](size_t a, size_t b) { return stages[a].bound_bytes < stages[b].bound_bytes; });
+  for (const size_t i : by_bound) {
+    if (stages[i].bound_bytes >= plan.arena_bytes) break;
+    Plan other = give_memory(list, make_timeline(list, stages[i].order), device);
+    if (other.arena_bytes < plan.arena_bytes) plan = std::move(other);
+  }
+  return plan;
+}
+
 }  // namespace
 
 Plan make_plan(const Graph& graph, const Device& device, const PlanOptions& options) {
-  StepList list = make_steps(graph, device, options.threads);
-  Plan plan = finished(list, device);
+  const StepList list = make_steps(graph, device, options.threads);
+  Timeline start = best_order(list);
+  Plan plan = give_memory(list, start, device);
   if (!options.memory_limit_bytes || plan.memory.peak_bytes <= *options.memory_limit_bytes) return plan;
-  double flops_left = 0;
-  for (const auto& s : list.steps) flops_left += s.step ? s.step->flops : 0;
-  // Each plan on the way is a candidate: the first that fits is taken, and the smallest seen names what is feasible.
-  for (int i = 0; i < kMostRecomputations && recompute_one(list, flops_left); ++i) {
-    Plan next = finished(list, device);
-    if (next.memory.peak_bytes < plan.memory.peak_bytes) plan = std::move(next);
-    if (plan.memory.peak_bytes <= *options.memory_limit_bytes) return plan;
+  const int64_t limit = *options.memory_limit_bytes, arena_limit = limit - (plan.memory.peak_bytes - plan.arena_bytes);
+  // The stages do not depend on the limit: the first that fits is taken, so the smallest of them all is feasible and nothing below it is.
+  Recomputation recomputation(list, std::move(start));
+  std::vector<Stage> stages;
+  while (stages.size() < kMostRecomputations && recomputation.lower()) {
+    const Timeline& now = recomputation.now();
+    stages.push_back({now.order, now.bound_bytes});
+    if (now.bound_bytes > arena_limit) continue;
+    Plan next = give_memory(list, now, device);
+    if (next.arena_bytes <= arena_limit) return next;
   }
-  fail_limit(plan, *options.memory_limit_bytes);
+  fail_limit(smallest_of(stages, list, device, std::move(plan)), limit);
 }
 
 }  // namespace onecard

@@ -1,83 +1,10 @@
 #include "lib/plan/memory.h"
 
 #include <algorithm>
-#include <set>
 
 #include "lib/plan/arena.h"
 
 namespace onecard {
-
-namespace {
-
-int root_of(const StepList& list, int buffer) {
-  const int alias = list.buffers[static_cast<size_t>(buffer)].alias_of;
-  return alias >= 0 ? alias : buffer;
-}
-
-// The last step that reads or writes each piece of memory; -1: none.
-std::vector<int64_t> last_uses(const StepList& list) {
-  std::vector<int64_t> last(list.buffers.size(), -1);
-  for (size_t s = 0; s < list.steps.size(); ++s)
-    for (const auto* side : {&list.steps[s].in, &list.steps[s].out})
-      for (const int b : *side)
-        if (b >= 0) last[static_cast<size_t>(root_of(list, b))] = static_cast<int64_t>(s);
-  return last;
-}
-
-bool is_view_step(const PlanStep& s) { return s.step && s.step->view_of >= 0; }
-
-// An output may take an input's place when that memory is in the arena, as large, and read by nobody later or elsewhere in the step.
-void alias_in_place(StepList& list) {
-  std::vector<int64_t> last = last_uses(list);
-  for (size_t s = 0; s < list.steps.size(); ++s) {
-    const PlanStep& step = list.steps[s];
-    if (!step.step || is_view_step(step)) continue;
-    std::set<int> taken;
-    for (const auto& [out, in] : step.step->in_place) {
-      if (out >= step.out.size() || in >= step.in.size() || step.in[in] < 0 || step.out[out] < 0) continue;
-      Buffer& result = list.buffers[static_cast<size_t>(step.out[out])];
-      const int root = root_of(list, step.in[in]);
-      const Buffer& source = list.buffers[static_cast<size_t>(root)];
-      const auto readers = std::count_if(step.in.begin(), step.in.end(), [&](int b) { return b >= 0 && root_of(list, b) == root; });
-      const bool has_views = std::any_of(list.buffers.begin(), list.buffers.end(), [&](const Buffer& b) { return b.alias_of == step.out[out]; });
-      if (result.kind != BufferKind::arena || result.alias_of >= 0 || source.kind != BufferKind::arena || taken.contains(root)) continue;
-      if (last[static_cast<size_t>(root)] != static_cast<int64_t>(s) || readers != 1 || result.bytes != source.bytes) continue;
-      // Views of the result now view the memory it took over.
-      if (has_views)
-        for (auto& b : list.buffers)
-          if (b.alias_of == step.out[out]) b.alias_of = root;
-      last[static_cast<size_t>(root)] = last[static_cast<size_t>(step.out[out])];
-      result.alias_of = root;
-      taken.insert(root);
-    }
-  }
-}
-
-}  // namespace
-
-void settle_lifetimes(StepList& list) {
-  alias_in_place(list);
-  const auto end = static_cast<int64_t>(list.steps.size());
-  for (auto& b : list.buffers) b.first = end, b.last = -1;
-  const auto touch = [&](int buffer, int64_t step) {
-    if (buffer < 0) return;
-    for (const int i : {buffer, root_of(list, buffer)}) {
-      Buffer& b = list.buffers[static_cast<size_t>(i)];
-      b.first = std::min(b.first, step);
-      b.last = std::max(b.last, step);
-    }
-  };
-  for (size_t s = 0; s < list.steps.size(); ++s) {
-    for (const int b : list.steps[s].in) touch(b, static_cast<int64_t>(s));
-    for (const int b : list.steps[s].out) touch(b, static_cast<int64_t>(s));
-    touch(list.steps[s].workspace, static_cast<int64_t>(s));
-  }
-  for (auto& b : list.buffers) {
-    if (b.kind == BufferKind::input) b.first = 0;
-    if (b.kind == BufferKind::output) b.last = end;
-    if (b.last < 0) b.first = b.last = 0;             // nobody touches it
-  }
-}
 
 namespace {
 
@@ -118,9 +45,8 @@ MemorySummary totals(const Plan& plan, const Device& device) {
 
 }  // namespace
 
-int64_t arena_lower_bound(const StepList& list) { return most_live_bytes(arena_view(list).lifetimes); }
-
-Plan give_memory(StepList list, const Device& device) {
+Plan give_memory(const StepList& steps, const Timeline& timeline, const Device& device) {
+  StepList list = settled(steps, timeline);
   const ArenaView view = arena_view(list);
   const Placement placed = place_buffers(view.lifetimes);
   for (size_t i = 0; i < view.buffers.size(); ++i) list.buffers[view.buffers[i]].offset = placed.offsets[i];

@@ -31,11 +31,14 @@ std::string table_row(const std::vector<std::string>& cells, std::string_view ta
 }  // namespace
 
 std::string to_html(const Report& report) {
-  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escape_markup(report.title) + "</title><style>" + std::string(kStyle) +
-                    "</style></head><body>\n<h1>" + escape_markup(report.title) + "</h1>\n<p><strong>" + escape_markup(report.verdict) + "</strong></p>\n";
+  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + escape_markup(report.title) + "</title><style>" +
+                    std::string(kStyle) + "</style></head><body>\n<h1>" + escape_markup(report.title) + "</h1>\n<p><strong>" +
+                    escape_markup(report.verdict) + "</strong></p>\n";
   if (!report.checks.empty()) {
     out += "<h2>Checks</h2>\n<ul>\n";
-    for (const auto& c : report.checks) out += std::string("<li") + (c.pass ? ">PASS " : " class=\"fail\">FAIL ") + escape_markup(c.name) + (c.message.empty() ? "" : ": " + escape_markup(c.message)) + "</li>\n";
+    for (const auto& c : report.checks)
+      out += std::string("<li") + (c.pass ? ">PASS " : " class=\"fail\">FAIL ") + escape_markup(c.name) +
+             (c.message.empty() ? "" : ": " + escape_markup(c.message)) + "</li>\n";
     out += "</ul>\n";
   }
   for (const auto& t : report.tables) {

@@ -24,7 +24,8 @@ std::string table_row(const std::vector<std::string>& cells) {
 std::string to_markdown(const Report& report) {
   std::string out = "# " + report.title + "\n\n**" + report.verdict + "**\n";
   if (!report.checks.empty()) out += "\n";
-  for (const auto& c : report.checks) out += std::string("- ") + (c.pass ? "PASS " : "FAIL ") + c.name + (c.message.empty() ? "" : ": " + c.message) + "\n";
+  for (const auto& c : report.checks)
+    out += std::string("- ") + (c.pass ? "PASS " : "FAIL ") + c.name + (c.message.empty() ? "" : ": " + c.message) + "\n";
   for (const auto& t : report.tables) {
     out += "\n## " + t.heading + "\n\n";
     for (size_t i = 0; i < t.rows.size(); ++i) {

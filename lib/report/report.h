@@ -22,7 +22,7 @@ struct Report {
   std::string title, verdict;
   std::vector<ReportTable> tables;
   std::vector<ReportCheck> checks;
-  std::string json;                                   // the command's --json object
+  std::string json;  // the command's --json object
 };
 
 enum class ReportFormat { html, markdown, json, junit };

@@ -9,18 +9,18 @@ namespace onecard {
 
 struct BenchOptions {
   int64_t warmup = 3, iterations = 20;
-  double seconds = 1;                                 // until both are reached
+  double seconds = 1;  // until both are reached
 };
 // One planned step over all timed iterations.
 struct StepTime {
-  std::string kernel, node;                           // the node's name, else that of its first output
-  double ms = 0;                                      // per iteration
-  int64_t bytes = 0;                                  // read and written, weights included
+  std::string kernel, node;  // the node's name, else that of its first output
+  double ms = 0;             // per iteration
+  int64_t bytes = 0;         // read and written, weights included
   double flops = 0;
 };
 struct BenchResult {
-  std::vector<double> ms;                             // of each iteration, ascending
-  double percentile(double share) const;              // of `ms`
+  std::vector<double> ms;                 // of each iteration, ascending
+  double percentile(double share) const;  // of `ms`
 };
 
 // Runs the same inputs again and again into the same outputs.

@@ -14,12 +14,14 @@ CheckedDistance distance(const CheckedOutput& stored, const Tensor* got) {
     d.why_not = "gives " + got->type().text() + " where " + TensorType(stored.dtype, Shape::of(stored.dims)).text() + " is stored";
   if (!d.why_not.empty()) return d;
   const std::vector<double> now = checked_values(*got);
-  if (now.size() != stored.values.size()) return d.why_not = "the self-check holds " + std::to_string(stored.values.size()) + " values, not " + std::to_string(now.size()), d;
+  if (now.size() != stored.values.size())
+    return d.why_not = "the self-check holds " + std::to_string(stored.values.size()) + " values, not " + std::to_string(now.size()), d;
   const double range = stored.range > 0 ? stored.range : 1;
   for (size_t i = 0; i < now.size(); ++i) {
     const double a = now[i], b = stored.values[i];
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-    if (!std::isfinite(a) || !std::isfinite(b)) return d.why_not = "value " + std::to_string(i) + " is " + std::to_string(a) + ", not " + std::to_string(b), d;
+    if (!std::isfinite(a) || !std::isfinite(b))
+      return d.why_not = "value " + std::to_string(i) + " is " + std::to_string(a) + ", not " + std::to_string(b), d;
     d.range_error = std::max(d.range_error, std::fabs(a - b) / range);
   }
   return d;

@@ -7,13 +7,13 @@
 
 namespace onecard {
 
-constexpr double kSelfCheckTolerance = 1e-3;          // of an output's stored range
+constexpr double kSelfCheckTolerance = 1e-3;  // of an output's stored range
 
 // How far one output is from what the bundle stores.
 struct CheckedDistance {
   std::string name;
   double range_error = 0;
-  std::string why_not;                                // of a value that cannot be compared; empty otherwise
+  std::string why_not;  // of a value that cannot be compared; empty otherwise
   bool pass() const { return why_not.empty() && range_error <= kSelfCheckTolerance; }
 };
 

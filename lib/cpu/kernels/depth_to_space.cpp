@@ -22,7 +22,7 @@ Axes axes_of(const Dims& wide, int64_t block, DepthOrder order) {
   return a;
 }
 
-Dims picked(const Dims& from, std::initializer_list<size_t> order) {
+Dims picked(const Dims& from, const std::vector<size_t>& order) {
   Dims to;
   for (const size_t i : order) to.push_back(from[i]);
   return to;
@@ -47,7 +47,7 @@ std::unique_ptr<Step> to_space(const DepthToSpace& op, const KernelQuery& q) {
 
 std::unique_ptr<Step> to_depth(const SpaceToDepth& op, const KernelQuery& q) {
   const Axes a = axes_of(q.in[0].shape.numbers(), op.block, op.order);
-  const auto order = op.order == DepthOrder::block_first ? std::initializer_list<size_t>{0, 3, 5, 1, 2, 4} : std::initializer_list<size_t>{0, 1, 3, 5, 2, 4};
+  const auto order = op.order == DepthOrder::block_first ? std::vector<size_t>{0, 3, 5, 1, 2, 4} : std::vector<size_t>{0, 1, 3, 5, 2, 4};
   return step_of(q, picked(a.extents, order), picked(a.wide, order), picked(a.deep, order));
 }
 
