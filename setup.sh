@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(g++ ninja-build ccache git python3 python3-venv python3-dev libprotobuf-dev protobuf-compiler libcli11-dev libgtest-dev
-          libbenchmark-dev libzstd-dev nlohmann-json3-dev libxxhash-dev libhwy-dev libstb-dev)
+          libbenchmark-dev libzstd-dev nlohmann-json3-dev libxxhash-dev libhwy-dev libstb-dev zlib1g-dev)
 python_packages=(cmake==3.31.10 onednn-devel-cpu-gomp==2023.2.0 numpy==2.2.6 onnx==1.23.2)
 onnx_version=1.23.2
 deps=$PWD/build/deps

@@ -32,7 +32,7 @@ LIBRARIES = {
     r"hwy/": ["lib/cpu"],
     r"cuda|cublas|cudnn": ["cuda"],
     r"CLI/": ["tools"],
-    r"stb/": ["lib/runtime"],
+    r"stb/|zlib": ["lib/runtime"],
 }
 # Lists that may be long: a table is read by looking things up.
 LONG = set()

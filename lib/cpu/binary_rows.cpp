@@ -14,14 +14,14 @@ HWY_BEFORE_NAMESPACE();
 namespace onecard::HWY_NAMESPACE {
 namespace {
 
-#define ONECARD_FUNCTION(Name, Result, expression) \
-  struct Name {                                    \
-    using Y = Result;                              \
+#define ONECARD_FUNCTION(Name, Result, expression)                                \
+  struct Name {                                                                   \
+    using Y = Result;                                                             \
     static HWY_INLINE HWY_ATTR Result of(float a, float b) { return expression; } \
   };
 ONECARD_FUNCTION(Add, float, a + b)
 ONECARD_FUNCTION(Sub, float, a - b)
-ONECARD_FUNCTION(Mul, float, a * b)
+ONECARD_FUNCTION(Mul, float, a* b)
 ONECARD_FUNCTION(Div, float, a / b)
 ONECARD_FUNCTION(Larger, float, a > b || a != a ? a : b)
 ONECARD_FUNCTION(Smaller, float, a < b || a != a ? a : b)

@@ -19,7 +19,7 @@ struct RowSums {
   double (*sum)(const float* x, int64_t n);
   double (*absolute)(const float* x, int64_t n);
   double (*square)(const float* x, int64_t n);
-  double (*around)(const float* x, int64_t n, float center);               // of (x - center)^2
+  double (*around)(const float* x, int64_t n, float center);                                                              // of (x - center)^2
   void (*scale)(const float* x, float center, float factor, const float* scale, const float* bias, float* y, int64_t n);  // either may be null
 };
 RowSums row_sums();

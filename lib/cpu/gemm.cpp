@@ -73,7 +73,8 @@ HWY_ATTR void pack(const float* b, int64_t row_stride, int64_t column_stride, in
 
 // M rows of a against P neighbouring panels; columns past `n` of the last one are not stored.
 template <int64_t M, int64_t P>
-HWY_INLINE HWY_ATTR void block(const float* HWY_RESTRICT a, int64_t a_stride, int64_t k, const float* HWY_RESTRICT panel, int64_t n, float* c, int64_t c_stride, Into into) {
+HWY_INLINE HWY_ATTR void block(const float* HWY_RESTRICT a, int64_t a_stride, int64_t k, const float* HWY_RESTRICT panel, int64_t n, float* c,
+                               int64_t c_stride, Into into) {
   const F32 d;
   const int64_t half = lanes(), width = 2 * half;
   Floats sum[M][2 * P];
@@ -99,7 +100,8 @@ HWY_INLINE HWY_ATTR void block(const float* HWY_RESTRICT a, int64_t a_stride, in
     float* row = c + m * c_stride;
     if (n >= P * width) {
 #pragma GCC unroll 8
-      for (int64_t p = 0; p < 2 * P; ++p) hn::StoreU(into == Into::add ? hn::Add(sum[m][p], hn::LoadU(d, row + p * half)) : sum[m][p], d, row + p * half);
+      for (int64_t p = 0; p < 2 * P; ++p)
+        hn::StoreU(into == Into::add ? hn::Add(sum[m][p], hn::LoadU(d, row + p * half)) : sum[m][p], d, row + p * half);
     } else {
 #pragma GCC unroll 8
       for (int64_t p = 0; p < 2 * P; ++p) hn::StoreU(sum[m][p], d, edge + p * half);
@@ -117,7 +119,8 @@ HWY_ATTR void few_rows(const float* a, int64_t a_stride, int64_t k, const float*
   for (; j < n; j += width) block<M, 1>(a, a_stride, k, packed + j * k, n - j, c + j, c_stride, into);
 }
 
-HWY_ATTR void rows_below(int64_t m, const float* a, int64_t a_stride, int64_t k, const float* packed, int64_t n, float* c, int64_t c_stride, Into into) {
+HWY_ATTR void rows_below(int64_t m, const float* a, int64_t a_stride, int64_t k, const float* packed, int64_t n, float* c, int64_t c_stride,
+                         Into into) {
   for (; m >= 4; m -= 4, a += 4 * a_stride, c += 4 * c_stride) few_rows<4, 1>(a, a_stride, k, packed, n, c, c_stride, into);
   if (m >= 2) {
     few_rows<2, kRows == 12 ? 4 : 2>(a, a_stride, k, packed, n, c, c_stride, into);
@@ -129,7 +132,8 @@ HWY_ATTR void rows_below(int64_t m, const float* a, int64_t a_stride, int64_t k,
 HWY_ATTR void product(const float* a, int64_t a_stride, int64_t m, int64_t k, const float* packed, int64_t n, float* c, int64_t c_stride, Into into) {
   const int64_t width = panel_width(), whole = m / kRows * kRows;
   for (int64_t j = 0; whole > 0 && j < n; j += width)
-    for (int64_t i = 0; i < whole; i += kRows) block<kRows, 1>(a + i * a_stride, a_stride, k, packed + j * k, n - j, c + i * c_stride + j, c_stride, into);
+    for (int64_t i = 0; i < whole; i += kRows)
+      block<kRows, 1>(a + i * a_stride, a_stride, k, packed + j * k, n - j, c + i * c_stride + j, c_stride, into);
   rows_below(m - whole, a + whole * a_stride, a_stride, k, packed, n, c + whole * c_stride, c_stride, into);
 }
 

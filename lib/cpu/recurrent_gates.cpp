@@ -14,7 +14,8 @@ namespace {
 
 template <class D>
 HWY_INLINE HWY_ATTR void lstm_at(D d, const float* gates, int64_t n, int64_t j, float* c, float* h) {
-  const auto i = sigmoid_of(d, hn::LoadU(d, gates + j)), o = sigmoid_of(d, hn::LoadU(d, gates + n + j)), f = sigmoid_of(d, hn::LoadU(d, gates + 2 * n + j));
+  const auto i = sigmoid_of(d, hn::LoadU(d, gates + j)), o = sigmoid_of(d, hn::LoadU(d, gates + n + j)),
+             f = sigmoid_of(d, hn::LoadU(d, gates + 2 * n + j));
   const auto g = tanh_of(d, hn::LoadU(d, gates + 3 * n + j));
   const auto cell = hn::MulAdd(f, hn::LoadU(d, c + j), hn::Mul(i, g));
   hn::StoreU(cell, d, c + j);

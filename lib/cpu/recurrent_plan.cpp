@@ -7,8 +7,8 @@
 namespace onecard {
 namespace {
 
-constexpr int64_t kChunkFloats = int64_t{1} << 20;   // x @ w held at a time, unless one step is more
-constexpr int64_t kGrain = int64_t{1} << 17;         // multiplications worth a thread
+constexpr int64_t kChunkFloats = int64_t{1} << 20;  // x @ w held at a time, unless one step is more
+constexpr int64_t kGrain = int64_t{1} << 17;        // multiplications worth a thread
 
 bool same_word(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return (x | 0x20) == (y | 0x20); });

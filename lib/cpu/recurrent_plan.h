@@ -10,7 +10,7 @@ namespace onecard {
 struct RecurrentPlan {
   int64_t time = 0, batch = 0, width = 0, hidden = 0, dirs = 1, gates = 1;
   bool batch_first = false, backwards_only = false;
-  int64_t chunk = 1;                                  // time steps whose x @ w is held
+  int64_t chunk = 1;  // time steps whose x @ w is held
   int64_t rows() const { return gates * hidden; }
   // Offsets in floats.
   int64_t x_at(int64_t t, int64_t n) const { return (batch_first ? n * time + t : t * batch + n) * width; }

@@ -9,7 +9,7 @@ struct Bytes16 {
   uint64_t low, high;
 };
 constexpr int64_t kGrainBytes = 1 << 15;
-constexpr int64_t kTile = 32;                         // elements on each side of a transposed tile: both sides stay in the first cache
+constexpr int64_t kTile = 32;  // elements on each side of a transposed tile: both sides stay in the first cache
 
 using Word4 = int32_t __attribute__((vector_size(16)));
 
@@ -99,7 +99,8 @@ void StridedCopy::run(const void* from_bytes, void* to_bytes) const {
 }
 
 void StridedCopy::rows(const char* from, char* to) const {
-  walk_pieces(walk_, kGrainBytes, [&](const std::array<int64_t, 2>& at, int64_t count) { std::memcpy(to + at[1], from + at[0], static_cast<size_t>(count)); });
+  walk_pieces(walk_, kGrainBytes,
+              [&](const std::array<int64_t, 2>& at, int64_t count) { std::memcpy(to + at[1], from + at[0], static_cast<size_t>(count)); });
 }
 
 template <class T>
@@ -126,13 +127,13 @@ void StridedCopy::tiles(const char* from, char* to) const {
   const auto last = static_cast<size_t>(walk_.rank - 1);
   const int64_t rows = walk_.extents[across], columns = walk_.extents[last];
   const int64_t bands = (rows + kTile - 1) / kTile;
-  Walk<2> outer = walk_;                              // the tiled axes replaced by bands, and by a row of one
+  Walk<2> outer = walk_;  // the tiled axes replaced by bands, and by a row of one
   outer.extents[across] = bands;
   for (auto& strides : outer.strides) strides[across] *= kTile;
   outer.extents[last] = 1;
   outer.rows = walk_.rows / rows * bands;
   const int64_t from_row = walk_.strides[0][last], to_row = walk_.strides[1][across];
-  int64_t inner = 1;                                  // rows of `outer` per step of its band axis
+  int64_t inner = 1;  // rows of `outer` per step of its band axis
   for (size_t a = across + 1; a < last; ++a) inner *= outer.extents[a];
   constexpr int64_t kSize = sizeof(T);
   in_parallel(outer.rows, std::max<int64_t>(1, kGrainBytes / (kTile * columns * kSize)), [&](int64_t begin, int64_t end) {

@@ -20,10 +20,10 @@ class StridedCopy {
   void tiles(const char* from, char* to) const;
   void rows(const char* from, char* to) const;
 
-  Walk<2> walk_;                                      // strides in bytes; operand 0 is the source
-  int64_t bytes_ = 1;                                 // of what moves as one element
-  bool contiguous_ = false;                           // the last axis counts bytes that lie together
-  int across_ = -1;                                   // >= 0: the axis along which the source lies together
+  Walk<2> walk_;             // strides in bytes; operand 0 is the source
+  int64_t bytes_ = 1;        // of what moves as one element
+  bool contiguous_ = false;  // the last axis counts bytes that lie together
+  int across_ = -1;          // >= 0: the axis along which the source lies together
 };
 
 }  // namespace onecard

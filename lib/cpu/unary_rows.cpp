@@ -15,29 +15,31 @@ namespace onecard::HWY_NAMESPACE {
 namespace {
 
 // a and b are the function's parameters.
-#define ONECARD_FUNCTION(Name, Result, expression) \
-  struct Name {                                    \
-    using Y = Result;                              \
+#define ONECARD_FUNCTION(Name, Result, expression)                                                                           \
+  struct Name {                                                                                                              \
+    using Y = Result;                                                                                                        \
     static HWY_INLINE HWY_ATTR Result of(float x, [[maybe_unused]] float a, [[maybe_unused]] float b) { return expression; } \
   };
 ONECARD_FUNCTION(Relu, float, x < 0 ? 0 : x)
 ONECARD_FUNCTION(LeakyRelu, float, x < 0 ? a * x : x)
-ONECARD_FUNCTION(HardSigmoid, float, a * x + b < 0 ? 0 : a * x + b > 1 ? 1 : a * x + b)
-ONECARD_FUNCTION(HardSwish, float, x * (x / 6 + 0.5f < 0 ? 0 : x / 6 + 0.5f > 1 ? 1 : x / 6 + 0.5f))
+ONECARD_FUNCTION(HardSigmoid, float, a* x + b < 0 ? 0 : a * x + b > 1 ? 1 : a * x + b)
+ONECARD_FUNCTION(HardSwish, float, x*(x / 6 + 0.5f < 0 ? 0 : x / 6 + 0.5f > 1 ? 1 : x / 6 + 0.5f))
 ONECARD_FUNCTION(Softsign, float, x / (1 + std::fabs(x)))
 ONECARD_FUNCTION(ThresholdedRelu, float, x > a ? x : 0)
 ONECARD_FUNCTION(Clip, float, (x < a ? a : x) > b ? b : x < a ? a : x)
-ONECARD_FUNCTION(Shrink, float, x < -a ? x + b : x > a ? x - b : 0)
+ONECARD_FUNCTION(Shrink, float, x<-a ? x + b : x> a ? x - b : 0)
 ONECARD_FUNCTION(Abs, float, std::fabs(x))
 ONECARD_FUNCTION(Neg, float, -x)
 ONECARD_FUNCTION(Sign, float, x > 0 ? 1.0f : x < 0 ? -1.0f : x)
 ONECARD_FUNCTION(Sqrt, float, std::sqrt(x))
 ONECARD_FUNCTION(Reciprocal, float, 1 / x)
-ONECARD_FUNCTION(Square, float, x * x)
+ONECARD_FUNCTION(Square, float, x* x)
 ONECARD_FUNCTION(IsNan, uint8_t, x != x)
 ONECARD_FUNCTION(IsInf, uint8_t, (b != 0 && x == HUGE_VALF) || (a != 0 && x == -HUGE_VALF))
 ONECARD_FUNCTION(Elu, float, x < 0 ? a * std::expm1(x) : x)
-ONECARD_FUNCTION(Selu, float, static_cast<float>(x <= 0 ? static_cast<double>(b) * (static_cast<double>(a) * std::expm1(static_cast<double>(x))) : static_cast<double>(b) * x))
+ONECARD_FUNCTION(Selu, float,
+                 static_cast<float>(x <= 0 ? static_cast<double>(b) * (static_cast<double>(a) * std::expm1(static_cast<double>(x)))
+                                           : static_cast<double>(b) * x))
 ONECARD_FUNCTION(Celu, float, x < 0 ? a * std::expm1(x / a) : x)
 ONECARD_FUNCTION(Softplus, float, std::fmax(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))))
 ONECARD_FUNCTION(Log, float, std::log(x))
@@ -62,10 +64,12 @@ HWY_ATTR void row(const float* x, void* to, int64_t n, float a, float b) {
 }
 
 // The same for functions written over vectors: F::of(d, x, a).
-#define ONECARD_FUNCTION(Name, expression)                           \
-  struct Name {                                                      \
-    template <class D, class V = hn::Vec<D>>                         \
-    static HWY_INLINE HWY_ATTR V of(D d, V x, [[maybe_unused]] float a) { return expression; } \
+#define ONECARD_FUNCTION(Name, expression)                                \
+  struct Name {                                                           \
+    template <class D, class V = hn::Vec<D>>                              \
+    static HWY_INLINE HWY_ATTR V of(D d, V x, [[maybe_unused]] float a) { \
+      return expression;                                                  \
+    }                                                                     \
   };
 ONECARD_FUNCTION(Exp, exp_of(d, x))
 ONECARD_FUNCTION(Erf, erf_of(d, x))

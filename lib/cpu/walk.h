@@ -12,10 +12,10 @@ constexpr int kWalkAxes = 8;
 // A row-major space read by N operands, each with its own strides; axes that all operands step through alike are merged.
 template <size_t N>
 struct Walk {
-  int rank = 0;                                       // >= 1
+  int rank = 0;  // >= 1
   std::array<int64_t, kWalkAxes> extents{};
   std::array<std::array<int64_t, kWalkAxes>, N> strides{};
-  int64_t rows = 0;                                   // product of all extents but the last; 0 when the space is empty
+  int64_t rows = 0;  // product of all extents but the last; 0 when the space is empty
   int64_t row() const { return extents[static_cast<size_t>(rank - 1)]; }
   int64_t row_stride(size_t n) const { return strides[n][static_cast<size_t>(rank - 1)]; }
 };

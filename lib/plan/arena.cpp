@@ -9,6 +9,11 @@
 namespace onecard {
 namespace {
 
+// Above this many pairs of buffers alive together, only the order of their beginnings is tried, which needs no list of pairs.
+constexpr int64_t kMaxPairs = 2'000'000;
+// Above this many buffers the exact search is not tried: it recurses once per buffer.
+constexpr size_t kMostSearched = 1000;
+
 // Buffers of [first, last] sorted by time, and for each the others that are alive at the same time.
 class Problem {
  public:
@@ -108,7 +113,10 @@ class Search {
   void run(int64_t effort) {
     excess_ = excess(offsets_);
     const auto total = static_cast<int64_t>(problem_.size());
-    for (int64_t left = effort; left > 0 && best_height_ > bound_;) left -= attempt() + total / 16;
+    int64_t degree = 0;
+    for (int i = 0; i < static_cast<int>(total); ++i) degree += static_cast<int64_t>(problem_.neighbours(i).size());
+    const int64_t cost = 8 + 4 * degree / std::max<int64_t>(total, 1);  // of placing one buffer
+    for (int64_t left = effort; left > 0 && best_height_ > bound_;) left -= attempt() * cost + total;
   }
   const std::vector<int64_t>& best() const { return best_; }
   int64_t best_height() const { return best_height_; }
@@ -206,43 +214,103 @@ int64_t most_live_bytes(std::span<const Lifetime> buffers) {
   return most;
 }
 
+namespace {
+
+// How many pairs of buffers are alive at the same step.
+int64_t pairs_together(std::span<const Lifetime> buffers) {
+  std::vector<int64_t> firsts, lasts;
+  for (const auto& b : buffers) {
+    firsts.push_back(b.first);
+    lasts.push_back(b.last);
+  }
+  std::sort(firsts.begin(), firsts.end());
+  std::sort(lasts.begin(), lasts.end());
+  int64_t pairs = 0;
+  size_t ended = 0;
+  for (size_t i = 0; i < firsts.size(); ++i) {
+    while (lasts[ended] < firsts[i]) ++ended;
+    pairs += static_cast<int64_t>(i - ended);
+  }
+  return pairs;
+}
+
+// In the order of their beginnings, each into the lowest gap that is large enough: needs no list of pairs.
+std::vector<int64_t> place_in_time(std::span<const Lifetime> buffers) {
+  std::vector<size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return buffers[a].first < buffers[b].first; });
+  std::vector<int64_t> offsets(buffers.size(), 0);
+  std::vector<size_t> alive;                          // by offset
+  for (const size_t i : order) {
+    if (buffers[i].bytes == 0) continue;
+    std::erase_if(alive, [&](size_t j) { return buffers[j].last < buffers[i].first; });
+    int64_t end = 0;
+    auto at = alive.begin();
+    for (; at != alive.end() && offsets[*at] - end < buffers[i].bytes; ++at) end = offsets[*at] + buffers[*at].bytes;
+    offsets[i] = end;
+    alive.insert(at, i);
+  }
+  return offsets;
+}
+
+// Tries to reach the bound exactly; true when `placement` does.
+bool reach_bound(std::span<const Lifetime> buffers, int64_t effort, Placement& placement) {
+  if (buffers.size() > kMostSearched) return false;
+  ArenaSearch search(buffers);
+  constexpr ArenaSearch::Order kOrders[] = {ArenaSearch::Order::largest_area, ArenaSearch::Order::largest, ArenaSearch::Order::most_crowded, ArenaSearch::Order::widest};
+  // Attempts are short, for an early wrong choice is never mended in time, and grow from round to round.
+  int64_t attempt = std::min<int64_t>(effort / 8, 500'000);
+  for (int round = 0; effort > 0; ++round, attempt += attempt / 4)
+    for (const auto order : kOrders) {
+      if (effort <= 0) break;
+      const int64_t spent = std::min(attempt, effort);
+      const double learned = round == 0 ? 0 : 0.3 + 0.7 * (round * 7 % 11) / 11;
+      effort -= spent;
+      const auto answer = search.fit(placement.lower_bound, order, learned, spent, placement.offsets);
+      if (answer == ArenaSearch::Answer::none) return false;
+      if (answer == ArenaSearch::Answer::found) {
+        placement.bytes = placement.lower_bound;
+        return true;
+      }
+    }
+  return false;
+}
+
+}  // namespace
+
 Placement place_buffers(std::span<const Lifetime> buffers, int64_t effort) {
   Placement best;
   best.lower_bound = most_live_bytes(buffers);
   best.offsets.assign(buffers.size(), 0);
   if (best.lower_bound == 0) return best;
-  best.bytes = std::numeric_limits<int64_t>::max();
+  best.offsets = place_in_time(buffers);
+  best.bytes = height(buffers, best.offsets);
+  if (best.bytes == best.lower_bound || pairs_together(buffers) > kMaxPairs) return best;
   const Problem problem(buffers);
   Packer packer(problem);
   std::vector<int> best_order;
-  const auto keep = [&](std::vector<int64_t> offsets) {
-    const int64_t h = height(buffers, offsets);
-    if (h >= best.bytes) return false;
-    best.bytes = h;
-    best.offsets = std::move(offsets);
-    return true;
-  };
+  int64_t best_height = std::numeric_limits<int64_t>::max();
   for (const auto& order : greedy_orders(problem))
     for (const Fit fit : {Fit::lowest, Fit::tightest}) {
-      if (keep(packer.place(order, fit))) best_order = order;
-      if (best.bytes == best.lower_bound) return best;
-    }
-  // The bound itself first, then heights between it and what the orders reached.
-  ArenaSearch exact(buffers);
-  for (const int64_t percent : {100, 102, 104, 108, 114, 120}) {
-    const int64_t target = best.lower_bound / 100 * percent + best.lower_bound % 100;
-    if (target >= best.bytes) break;
-    for (const auto order : {ArenaSearch::Order::widest, ArenaSearch::Order::most_crowded, ArenaSearch::Order::largest_area, ArenaSearch::Order::largest}) {
-      int64_t left = effort * 4;
-      if (auto offsets = exact.fit(std::max(target, best.lower_bound), order, left)) {
-        keep(std::move(*offsets));
-        return best;
+      std::vector<int64_t> offsets = packer.place(order, fit);
+      const int64_t h = height(buffers, offsets);
+      if (h < best_height) {
+        best_height = h;
+        best_order = order;
       }
+      if (h >= best.bytes) continue;
+      best.bytes = h;
+      best.offsets = std::move(offsets);
+      if (h == best.lower_bound) return best;
     }
-  }
+  if (best.bytes - best.lower_bound <= best.lower_bound / 100) effort /= 8;
+  if (reach_bound(buffers, effort / 2, best)) return best;
   Search search(problem, best_order, best.lower_bound);
-  search.run(effort);
-  keep(search.best());
+  search.run(effort / 2);
+  if (search.best_height() < best.bytes) {
+    best.bytes = search.best_height();
+    best.offsets = search.best();
+  }
   return best;
 }
 

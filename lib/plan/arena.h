@@ -20,8 +20,8 @@ struct Placement {
 // The most bytes live at one step.
 int64_t most_live_bytes(std::span<const Lifetime> buffers);
 
-// How many buffers the search may place again after the first orders did not reach the bound, in all attempts together (a few milliseconds).
-constexpr int64_t kPlacementEffort = 60'000;
+// Elementary operations spent on a better placement where the first orders do not reach the bound: some milliseconds.
+constexpr int64_t kPlacementEffort = 4'000'000;
 
 // Gives every buffer an offset such that buffers alive at the same step do not overlap. Sizes are taken as they are: a caller who wants
 // alignment rounds them up, and every offset is then a sum of rounded sizes. The work is bounded by counts, so the answer is the same everywhere.

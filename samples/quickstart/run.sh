@@ -27,7 +27,7 @@ import json, sys
 path, name, size, source = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 task = json.load(open(path + ".accuracy.json"))["task"]
 ms = json.load(open(path + ".bench.json"))["median_ms"]
-print(f"{name:<12} {size:>10} {size / source:>10.3f} {task['candidate']:>8.2f}% {ms:>9.4f}")
+print(f"{name:<12} {size:>10} {size / source:>10.3f} {100 * task['candidate']:>8.2f}% {ms:>9.4f}")
 PY
 done
 echo "quickstart: OK, bundles in $out"

@@ -28,17 +28,22 @@ void check(const string& graph, const string& kernel) {
   EXPECT_EQ(r.mismatch, "") << r.kernel;
   string why;
   for (const auto& w : r.why_not) why += "\n  " + w;
-  if (kernel.empty()) { EXPECT_NE(r.kernel, "reference") << why; }
-  else { EXPECT_EQ(r.kernel, kernel) << why; }
+  if (kernel.empty()) {
+    EXPECT_NE(r.kernel, "reference") << why;
+  } else {
+    EXPECT_EQ(r.kernel, kernel) << why;
+  }
 }
 
 TEST(OwnMovement, Transpose) {
   struct {
     const char *shape, *perm;
-  } const cases[] = {{"2,3,4", "[0,2,1]"}, {"5,7", "[1,0]"},     {"33,65", "[1,0]"},     {"2,5,3,16", "[0,2,1,3]"}, {"4,1,6", "[1,0,2]"},    {"2,3,4,5", "[3,2,1,0]"},
-                     {"70,40,3", "[2,1,0]"}, {"0,3", "[1,0]"},   {"2,3,4,5,2", "[4,0,3,1,2]"}, {"130,2,36", "[2,1,0]"},  {"8,128,4", "[1,0,2]"}, {"1,32,1,64", "[0,3,2,1]"}};
+  } const cases[] = {{"2,3,4", "[0,2,1]"},         {"5,7", "[1,0]"},         {"33,65", "[1,0]"},     {"2,5,3,16", "[0,2,1,3]"},
+                     {"4,1,6", "[1,0,2]"},         {"2,3,4,5", "[3,2,1,0]"}, {"70,40,3", "[2,1,0]"}, {"0,3", "[1,0]"},
+                     {"2,3,4,5,2", "[4,0,3,1,2]"}, {"130,2,36", "[2,1,0]"},  {"8,128,4", "[1,0,2]"}, {"1,32,1,64", "[0,3,2,1]"}};
   for (const auto& c : cases)
-    for (const char* t : {"f32", "u8", "i64", "f16"}) check(string("graph(%x: ") + t + "[" + c.shape + "]) { %y = transpose(%x) {perm=" + c.perm + "} return %y }", "cpu.transpose");
+    for (const char* t : {"f32", "u8", "i64", "f16"})
+      check(string("graph(%x: ") + t + "[" + c.shape + "]) { %y = transpose(%x) {perm=" + c.perm + "} return %y }", "cpu.transpose");
   check("graph(%x: f32[3,5,7]) { %y = transpose(%x) return %y }", "cpu.transpose");
   check("graph(%x: f32[]) { %y = transpose(%x) return %y }", "cpu.transpose");
   check("graph(%x: i8[3,5]{axis=0, scale=[0.1,0.2,0.3], zero=[0]}) { %y = transpose(%x) {perm=[1,0]} return %y }", "cpu.transpose");
@@ -47,8 +52,8 @@ TEST(OwnMovement, Transpose) {
 TEST(OwnMovement, Slice) {
   const auto slice = [](const string& type, const char* starts, const char* ends, const char* axes, const char* steps) {
     const string n = std::to_string(std::count(starts, starts + std::strlen(starts), ',') + 1);
-    return "graph(%x: " + type + ") { %a: i64[" + n + "] = constant [" + starts + "] %b: i64[" + n + "] = constant [" + ends + "] %c: i64[" + n + "] = constant [" + axes +
-           "] %d: i64[" + n + "] = constant [" + steps + "] %y = slice(%x, %a, %b, %c, %d) return %y }";
+    return "graph(%x: " + type + ") { %a: i64[" + n + "] = constant [" + starts + "] %b: i64[" + n + "] = constant [" + ends + "] %c: i64[" + n +
+           "] = constant [" + axes + "] %d: i64[" + n + "] = constant [" + steps + "] %y = slice(%x, %a, %b, %c, %d) return %y }";
   };
   for (const char* type : {"f32[6,7,9]", "u8[6,7,9]", "i64[6,7,9]", "f16[6,7,9]"}) {
     check(slice(type, "1", "5", "0", "1"), "cpu.slice");
@@ -64,7 +69,8 @@ TEST(OwnMovement, Slice) {
 TEST(OwnMovement, SplitAndConcat) {
   for (const char* t : {"f32", "u8", "i64", "boolean"}) {
     const string x = t == string("boolean") ? "bool" : t;
-    check("graph(%x: " + x + "[2,7,3]) { %s: i64[3] = constant [2,0,5] %a, %b, %c = split(%x, %s) {axis=1, outputs=3} return %a, %b, %c }", "cpu.split");
+    check("graph(%x: " + x + "[2,7,3]) { %s: i64[3] = constant [2,0,5] %a, %b, %c = split(%x, %s) {axis=1, outputs=3} return %a, %b, %c }",
+          "cpu.split");
     check("graph(%x: " + x + "[2,6]) { %a, %b = split(%x) {axis=-1, outputs=2} return %a, %b }", "cpu.split");
     check("graph(%a: " + x + "[2,3,5], %b: " + x + "[2,0,5], %c: " + x + "[2,4,5]) { %y = concat(%a, %b, %c) {axis=1} return %y }", "cpu.concat");
     check("graph(%a: " + x + "[3,1], %b: " + x + "[3,1]) { %y = concat(%a, %b) {axis=-1} return %y }", "");
@@ -92,8 +98,12 @@ TEST(OwnMovement, Pad) {
   for (const char* mode : {"constant", "reflect", "edge", "wrap"})
     for (const char* pads : {"0,1,2,0,2,1", "1,0,0,1,0,0", "0,-1,2,0,-1,-2", "0,0,0,0,0,0", "2,3,4,2,3,4"})
       for (const char* t : {"f32", "u8", "i64"})
-        check(string("graph(%x: ") + t + "[3,4,5]) { %p: i64[6] = constant [" + pads + "] %y = pad(%x, %p) {mode=" + mode + "} return %y }", "cpu.pad");
-  check("graph(%x: f32[2,3,4]) { %p: i64[2] = constant [1,2] %v: f32[] = constant [-inf] %a: i64[1] = constant [-1] %y = pad(%x, %p, %v, %a) return %y }", "cpu.pad");
+        check(string("graph(%x: ") + t + "[3,4,5]) { %p: i64[6] = constant [" + pads + "] %y = pad(%x, %p) {mode=" + mode + "} return %y }",
+              "cpu.pad");
+  check(
+      "graph(%x: f32[2,3,4]) { %p: i64[2] = constant [1,2] %v: f32[] = constant [-inf] %a: i64[1] = constant [-1] %y = pad(%x, %p, %v, %a) return %y "
+      "}",
+      "cpu.pad");
   check("graph(%x: f32[0,3]) { %p: i64[4] = constant [1,1,2,0] %v: f32[] = constant [5] %y = pad(%x, %p, %v) return %y }", "cpu.pad");
 }
 
@@ -102,7 +112,9 @@ TEST(OwnMovement, WhereCastAndTheRest) {
     for (const char* shapes : {"2,3,4|2,3,4|2,3,4", "1,1,4|2,3,4|", "2,3,4||2,3,4", "2,1,4|3,1|1,1,4", "|2,3|2,1", "2,3,4|4|2,1,1", "0,3|3|1"}) {
       const string s = shapes;
       const size_t a = s.find('|'), b = s.rfind('|');
-      check("graph(%c: bool[" + s.substr(0, a) + "], %x: " + t + "[" + s.substr(a + 1, b - a - 1) + "], %z: " + t + "[" + s.substr(b + 1) + "]) { %y = where(%c, %x, %z) return %y }", "cpu.where");
+      check("graph(%c: bool[" + s.substr(0, a) + "], %x: " + t + "[" + s.substr(a + 1, b - a - 1) + "], %z: " + t + "[" + s.substr(b + 1) +
+                "]) { %y = where(%c, %x, %z) return %y }",
+            "cpu.where");
     }
   for (const char* from : {"f32", "f64", "i32", "i64", "i8", "u8", "bool"})
     for (const char* to : {"f32", "f64", "i32", "i64", "i8", "u8", "bool"})
@@ -116,7 +128,8 @@ TEST(OwnMovement, WhereCastAndTheRest) {
     }
   for (const char* triangle : {"lower", "upper"})
     for (const char* k : {"0", "2", "-3", "99", "-99"})
-      check(string("graph(%x: f32[2,5,7]) { %k: i64[] = constant [") + k + "] %y = trilu(%x, %k) {triangle=" + triangle + "} return %y }", "cpu.trilu");
+      check(string("graph(%x: f32[2,5,7]) { %k: i64[] = constant [") + k + "] %y = trilu(%x, %k) {triangle=" + triangle + "} return %y }",
+            "cpu.trilu");
   check("graph(%x: f32[2,6]) { %s: i64[2] = constant [3,-1] %y = reshape(%x, %s) return %y }", "cpu.view");
   check("graph(%x: i64[2,1,6]) { %y = squeeze(%x) return %y }", "cpu.view");
   check("graph(%x: f32[2,3,6]) { %y = flatten(%x) return %y }", "cpu.view");
@@ -124,14 +137,35 @@ TEST(OwnMovement, WhereCastAndTheRest) {
 }
 
 TEST(OwnElementwise, UnaryFunctions) {
-  for (const char* f : {"erf", "sin", "cos", "tan", "atan", "sinh", "cosh", "asinh", "floor", "ceil", "sign", "reciprocal", "softsign", "thresholded_relu(0.3)", "selu(1.67,1.05)", "celu(0.5)", "shrink(0.5,0.2)"})
-    for (const char* shape : {"1001", "3,5", "", "0,3"}) check(string("graph(%x: f32[") + shape + "]) { %y = unary(%x) {f=" + f + "} return %y }", "cpu.unary");
+  for (const char* f : {"erf", "sin", "cos", "tan", "atan", "sinh", "cosh", "asinh", "floor", "ceil", "sign", "reciprocal", "softsign",
+                        "thresholded_relu(0.3)", "selu(1.67,1.05)", "celu(0.5)", "shrink(0.5,0.2)"})
+    for (const char* shape : {"1001", "3,5", "", "0,3"})
+      check(string("graph(%x: f32[") + shape + "]) { %y = unary(%x) {f=" + f + "} return %y }", "cpu.unary");
   const string odd = "graph() { %x: f32[9] = constant [nan,inf,-inf,0,-0.0,0.5,-1,1,1e-40] %y = unary(%x) {f=";
-  for (const char* f : {"erf", "sin", "asin", "acos", "atan", "acosh", "atanh", "floor", "ceil", "sign", "reciprocal", "softsign", "thresholded_relu(0.3)", "selu(1.67,1.05)", "celu(0.5)", "shrink(0.5,0.2)",
-                        "isnan", "isinf(1,1)", "isinf(0,1)", "isinf(1,0)"})
+  for (const char* f : {"erf",
+                        "sin",
+                        "asin",
+                        "acos",
+                        "atan",
+                        "acosh",
+                        "atanh",
+                        "floor",
+                        "ceil",
+                        "sign",
+                        "reciprocal",
+                        "softsign",
+                        "thresholded_relu(0.3)",
+                        "selu(1.67,1.05)",
+                        "celu(0.5)",
+                        "shrink(0.5,0.2)",
+                        "isnan",
+                        "isinf(1,1)",
+                        "isinf(0,1)",
+                        "isinf(1,0)"})
     check(odd + f + "} return %y }", "cpu.unary");
   for (const char* t : {"i64", "i32", "i8", "u8"})
-    for (const char* f : {"abs", "neg", "relu", "sign", "square", "bitwise_not"}) check(string("graph(%x: ") + t + "[77]) { %y = unary(%x) {f=" + f + "} return %y }", "cpu.unary");
+    for (const char* f : {"abs", "neg", "relu", "sign", "square", "bitwise_not"})
+      check(string("graph(%x: ") + t + "[77]) { %y = unary(%x) {f=" + f + "} return %y }", "cpu.unary");
   check("graph(%x: bool[77]) { %y = unary(%x) {f=logical_not} return %y }", "cpu.unary");
 }
 
@@ -159,18 +193,27 @@ TEST(OwnElementwise, Accuracy) {
 TEST(OwnElementwise, BinaryFunctions) {
   struct {
     const char *a, *b;
-  } const shapes[] = {{"2,3,5,7", "2,3,5,7"}, {"3,1", "1,4"}, {"2,1,5,1", "3,1,7"}, {"", "3,4"}, {"5", ""}, {"1,7", "2,3,5,7"}, {"2,3,1,1", "2,3,5,7"}, {"0,3", "3"}, {"", ""}, {"4,1,33", "4,9,33"}};
+  } const shapes[] = {{"2,3,5,7", "2,3,5,7"}, {"3,1", "1,4"},         {"2,1,5,1", "3,1,7"}, {"", "3,4"}, {"5", ""},
+                      {"1,7", "2,3,5,7"},     {"2,3,1,1", "2,3,5,7"}, {"0,3", "3"},         {"", ""},    {"4,1,33", "4,9,33"}};
   for (const auto& s : shapes) {
-    const auto text = [&](const string& type, const char* fn) { return "graph(%a: " + type + "[" + s.a + "], %b: " + type + "[" + s.b + "]) { %y = binary(%a, %b) {fn=" + fn + "} return %y }"; };
-    for (const char* fn : {"add", "sub", "mul", "div", "pow", "max", "min", "mod", "fmod", "equal", "less", "less_equal", "greater", "greater_equal"}) check(text("f32", fn), "");
+    const auto text = [&](const string& type, const char* fn) {
+      return "graph(%a: " + type + "[" + s.a + "], %b: " + type + "[" + s.b + "]) { %y = binary(%a, %b) {fn=" + fn + "} return %y }";
+    };
+    for (const char* fn : {"add", "sub", "mul", "div", "pow", "max", "min", "mod", "fmod", "equal", "less", "less_equal", "greater", "greater_equal"})
+      check(text("f32", fn), "");
     for (const char* type : {"i64", "i32", "u8", "i8"})
-      for (const char* fn : {"add", "sub", "mul", "div", "max", "min", "mod", "fmod", "equal", "less", "greater_equal", "bitwise_and", "bitwise_or", "bitwise_xor"}) check(text(type, fn), "cpu.binary");
+      for (const char* fn :
+           {"add", "sub", "mul", "div", "max", "min", "mod", "fmod", "equal", "less", "greater_equal", "bitwise_and", "bitwise_or", "bitwise_xor"})
+        check(text(type, fn), "cpu.binary");
     for (const char* fn : {"add", "sub", "mul", "div", "max", "min", "less"}) check(text("f64", fn), "cpu.binary");
     for (const char* fn : {"logical_and", "logical_or", "logical_xor", "equal"}) check(text("bool", fn), "cpu.binary");
   }
-  for (const char* slope : {"2,3,5,7", "3,1,1", "7", ""}) check(string("graph(%a: f32[2,3,5,7], %b: f32[") + slope + "]) { %y = binary(%a, %b) {fn=prelu} return %y }", "cpu.binary");
-  const string odd = "graph() { %a: f32[8] = constant [nan,1,inf,-inf,0,-0.0,-8,4] %b: f32[8] = constant [1,nan,-inf,inf,2,3,3,0.5] %c: f32[1] = constant [0.5] ";
-  for (const char* fn : {"max", "min", "pow", "mod", "fmod", "prelu", "less", "equal"}) check(odd + "%y = binary(%a, %b) {fn=" + fn + "} return %y }", "");
+  for (const char* slope : {"2,3,5,7", "3,1,1", "7", ""})
+    check(string("graph(%a: f32[2,3,5,7], %b: f32[") + slope + "]) { %y = binary(%a, %b) {fn=prelu} return %y }", "cpu.binary");
+  const string odd =
+      "graph() { %a: f32[8] = constant [nan,1,inf,-inf,0,-0.0,-8,4] %b: f32[8] = constant [1,nan,-inf,inf,2,3,3,0.5] %c: f32[1] = constant [0.5] ";
+  for (const char* fn : {"max", "min", "pow", "mod", "fmod", "prelu", "less", "equal"})
+    check(odd + "%y = binary(%a, %b) {fn=" + fn + "} return %y }", "");
   check(odd + "%y = binary(%a, %c) {fn=pow} return %y }", "cpu.binary");
 }
 
@@ -179,11 +222,15 @@ TEST(OwnReduce, AnyAxes) {
     for (const char* axes : {"[0]", "[1]", "[2]", "[3]", "[0,1]", "[0,2]", "[1,3]", "[0,1,2]", "[0,1,2,3]", "[-1,-2]"})
       for (const char* keep : {"yes", "no"}) {
         const string n = std::to_string(std::count(axes, axes + std::strlen(axes), ',') + 1);
-        check(string("graph(%x: f32[3,5,4,300]) { %axes: i64[") + n + "] = constant " + axes + " %y = reduce(%x, %axes) {fn=" + fn + ", keep_dims=" + keep + "} return %y }", "");
+        check(string("graph(%x: f32[3,5,4,300]) { %axes: i64[") + n + "] = constant " + axes + " %y = reduce(%x, %axes) {fn=" + fn +
+                  ", keep_dims=" + keep + "} return %y }",
+              "");
       }
   check("graph(%x: f32[3,5]) { %y = reduce(%x) {fn=l1} return %y }", "cpu.reduce");
   check("graph(%x: f32[3,5]) { %y = reduce(%x) {fn=sum, when_no_axes=nothing} return %y }", "cpu.reduce");
-  check("graph() { %x: f32[2,9] = constant [1,2,nan,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9] %a: i64[1] = constant [0] %y = reduce(%x, %a) {fn=max} return %y }", "");
+  check(
+      "graph() { %x: f32[2,9] = constant [1,2,nan,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9] %a: i64[1] = constant [0] %y = reduce(%x, %a) {fn=max} return %y }",
+      "");
   check("graph() { %x: f32[1,9] = constant [nan,2,3,4,5,6,7,8,9] %a: i64[2] = constant [0,1] %y = reduce(%x, %a) {fn=l1} return %y }", "cpu.reduce");
 }
 
@@ -202,14 +249,17 @@ TEST(OwnAttention, Forms) {
       check(text, "cpu.attention");
     }
   check("graph(%q: f32[128,64], %k: f32[256,64], %v: f32[256,64]) { %y = attention(%q, %k, %v) {scale=0.125} return %y }", "cpu.attention");
-  check("graph(%q: f32[1,2,200,16], %k: f32[1,2,300,16], %v: f32[1,2,300,64]) { %y = attention(%q, %k, %v) {scale=0.25} return %y }", "cpu.attention");
+  check("graph(%q: f32[1,2,200,16], %k: f32[1,2,300,16], %v: f32[1,2,300,64]) { %y = attention(%q, %k, %v) {scale=0.25} return %y }",
+        "cpu.attention");
 }
 TEST(OwnAttention, Masked) {
   // A row without any key has no weights: NaN, as in its parts.
   for (const char* first : {"-inf", "1"}) {
     string mask = first;
     for (int i = 1; i < 131; ++i) mask += i % 3 && *first == '1' ? ",0.5" : ",-inf";
-    check("graph(%q: f32[1,1,65,4], %k: f32[1,1,131,4], %v: f32[1,1,131,5]) { %m: f32[1,131] = constant [" + mask + "] %y = attention(%q, %k, %v, %m) return %y }", "cpu.attention");
+    check("graph(%q: f32[1,1,65,4], %k: f32[1,1,131,4], %v: f32[1,1,131,5]) { %m: f32[1,131] = constant [" + mask +
+              "] %y = attention(%q, %k, %v, %m) return %y }",
+          "cpu.attention");
   }
 }
 
@@ -217,13 +267,16 @@ TEST(OwnRecurrent, Forms) {
   for (const char* direction : {"forward", "reverse", "bidirectional"})
     for (const char* layout : {"time_first", "batch_first"})
       for (const int batch : {1, 3}) {
-        const string d = direction == string("bidirectional") ? "2" : "1", b = std::to_string(batch), last = string("direction=") + direction + ", layout=" + layout;
+        const string d = direction == string("bidirectional") ? "2" : "1", b = std::to_string(batch),
+                     last = string("direction=") + direction + ", layout=" + layout;
         const bool first = layout == string("batch_first");
         const string x = first ? b + ",6,5" : "6," + b + ",5", state = first ? b + "," + d + ",19" : d + "," + b + ",19";
-        const string lstm = "graph(%x: f32[" + x + "], %kw: f32[" + d + ",76,5], %kr: f32[" + d + ",76,19], %kb: f32[" + d + ",152], %h: f32[" + state + "], %c: f32[" + state + "]) { ";
+        const string lstm = "graph(%x: f32[" + x + "], %kw: f32[" + d + ",76,5], %kr: f32[" + d + ",76,19], %kb: f32[" + d + ",152], %h: f32[" +
+                            state + "], %c: f32[" + state + "]) { ";
         check(lstm + "%y, %a, %z = lstm(%x, %kw, %kr, %kb, _, %h, %c) {" + last + "} return %y, %a, %z }", "cpu.lstm");
         check(lstm + "%y, %a, %z = lstm(%x, %kw, %kr) {" + last + "} return %y, %a, %z }", "cpu.lstm");
-        const string gru = "graph(%x: f32[" + x + "], %kw: f32[" + d + ",57,5], %kr: f32[" + d + ",57,19], %kb: f32[" + d + ",114], %h: f32[" + state + "]) { ";
+        const string gru =
+            "graph(%x: f32[" + x + "], %kw: f32[" + d + ",57,5], %kr: f32[" + d + ",57,19], %kb: f32[" + d + ",114], %h: f32[" + state + "]) { ";
         for (const char* reset : {"before_linear", "after_linear"}) {
           check(gru + "%y, %a = gru(%x, %kw, %kr, %kb, _, %h) {reset_gate=" + reset + ", " + last + "} return %y, %a }", "cpu.gru");
           check(gru + "%y, %a = gru(%x, %kw, %kr) {reset_gate=" + reset + ", " + last + "} return %y, %a }", "cpu.gru");
@@ -237,14 +290,16 @@ TEST(OwnProduct, EveryEdge) {
   for (int64_t m = 1; m <= 27; ++m)
     for (const int64_t n : {1, 15, 16, 17, 31, 32, 33, 64, 65, 129, 130})
       for (const int64_t k : {1, 7, 40}) {
-        std::vector<float> a(static_cast<size_t>(m * k)), b(static_cast<size_t>(k * n)), packed(static_cast<size_t>(packed_floats(k, n))), c(static_cast<size_t>(m * n), 1);
+        std::vector<float> a(static_cast<size_t>(m * k)), b(static_cast<size_t>(k * n)), packed(static_cast<size_t>(packed_floats(k, n))),
+            c(static_cast<size_t>(m * n), 1);
         for (float& v : a) v = normal(rng);
         for (float& v : b) v = normal(rng);
         pack_columns(b.data(), n, 1, k, n, packed.data());
         multiply(a.data(), k, m, k, packed.data(), n, c.data(), n, Into::add);
         for (int64_t i = 0; i < m * n; ++i) {
           double want = 1;
-          for (int64_t j = 0; j < k; ++j) want += static_cast<double>(a[static_cast<size_t>(i / n * k + j)]) * static_cast<double>(b[static_cast<size_t>(j * n + i % n)]);
+          for (int64_t j = 0; j < k; ++j)
+            want += static_cast<double>(a[static_cast<size_t>(i / n * k + j)]) * static_cast<double>(b[static_cast<size_t>(j * n + i % n)]);
           ASSERT_NEAR(c[static_cast<size_t>(i)], want, 1e-4) << m << "x" << k << "x" << n << " at " << i;
         }
       }

@@ -9,7 +9,7 @@
 namespace onecard {
 namespace {
 
-constexpr int64_t kBlockRows = 48;                    // a multiple of the product's row blocks
+constexpr int64_t kBlockRows = 48;  // a multiple of the product's row blocks
 // Measured against oneDNN's products and softmax on AVX-512: with fewer queries packing k and v costs more than it saves, and shorter rows
 // of scores stay in cache there too, unless a bias adds a pass.
 constexpr int64_t kFewestQueries = 64;
@@ -23,11 +23,11 @@ struct Matrices {
 struct AttentionPlan {
   int64_t s = 0, t = 0, d = 0, v = 0;
   float scale = 1;
-  int64_t k_row = 1, k_column = 1;                    // strides of k as [d, t]
+  int64_t k_row = 1, k_column = 1;  // strides of k as [d, t]
   int64_t bias_row = 0, bias_step = 0;
   std::vector<Matrices> batch;
-  int64_t pieces = 1, rows_per_piece = 0;             // of the query rows of one matrix
-  int64_t slots = 1, slot_floats = 0;                 // threads that work, and what each needs
+  int64_t pieces = 1, rows_per_piece = 0;  // of the query rows of one matrix
+  int64_t slots = 1, slot_floats = 0;      // threads that work, and what each needs
 
   int64_t k_floats() const { return packed_floats(d, t); }
   int64_t v_floats() const { return packed_floats(t, v); }
@@ -48,7 +48,8 @@ AttentionPlan plan_of(const Attention& op, const KernelQuery& q) {
   p.s = qd[qd.size() - 2], p.d = qd.back(), p.t = vd[vd.size() - 2], p.v = vd.back(), p.scale = op.scale;
   p.k_row = tokens_first ? 1 : p.t, p.k_column = tokens_first ? p.d : 1;
   const Dims batch = without_matrix(yd);
-  std::array<Dims, 5> strides{batch_strides(qd, batch), batch_strides(kd, batch), batch_strides(vd, batch), Dims(batch.size(), 0), batch_strides(yd, batch)};
+  std::array<Dims, 5> strides{batch_strides(qd, batch), batch_strides(kd, batch), batch_strides(vd, batch), Dims(batch.size(), 0),
+                              batch_strides(yd, batch)};
   if (q.has(3)) {
     Dims scores = batch;
     scores.push_back(p.s), scores.push_back(p.t);
@@ -66,7 +67,8 @@ AttentionPlan plan_of(const Attention& op, const KernelQuery& q) {
 }
 
 // Query rows [first, last) of one matrix; k and v are packed already.
-void run_rows(const AttentionPlan& p, const float* q, const float* k, const float* v, const float* bias, float* scores, float* y, int64_t first, int64_t last) {
+void run_rows(const AttentionPlan& p, const float* q, const float* k, const float* v, const float* bias, float* scores, float* y, int64_t first,
+              int64_t last) {
   for (int64_t row = first; row < last; row += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, last - row);
     multiply(q + row * p.d, p.d, rows, p.d, k, p.t, scores, p.t, Into::overwrite);

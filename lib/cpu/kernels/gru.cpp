@@ -10,7 +10,7 @@ namespace onecard {
 namespace {
 
 constexpr std::string_view kDefaults[] = {"sigmoid", "tanh"};
-constexpr int64_t kCut = 2;                           // the weights of z and r are packed apart from those of h
+constexpr int64_t kCut = 2;  // the weights of z and r are packed apart from those of h
 
 // The workspace of a launch, in floats. `extra` is r * h, or the recurrence of the hidden gate.
 struct Memory {
@@ -52,7 +52,8 @@ void run_step(const RecurrentPlan& p, const float* r, ResetGate reset, const Mem
     for (int64_t n = 0; n < p.batch; ++n) gru_reset(sums + n * stride, hidden, m.h + n * hidden, m.extra + n * hidden);
     add_product(m.extra, hidden, p.batch, hidden, r_hidden, hidden, sums + cut, stride);
   }
-  for (int64_t n = 0; n < p.batch; ++n) gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
+  for (int64_t n = 0; n < p.batch; ++n)
+    gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
 }
 
 void run_direction(const RecurrentPlan& p, ResetGate reset, const LaunchArgs& args, int64_t d) {

@@ -50,7 +50,8 @@ std::unique_ptr<Step> prepare(const O& op, const KernelQuery& q) {
         const float* row = x + r * rows.length;
         const float center = kCenter == Center::mean ? static_cast<float>(sums.sum(row, rows.length) / n) : 0.0f;
         const double variance = (kCenter == Center::mean ? sums.around(row, rows.length, center) : sums.square(row, rows.length)) / n;
-        sums.scale(row, center, static_cast<float>(1 / std::sqrt(variance + static_cast<double>(epsilon))), scale, bias, y + r * rows.length, rows.length);
+        sums.scale(row, center, static_cast<float>(1 / std::sqrt(variance + static_cast<double>(epsilon))), scale, bias, y + r * rows.length,
+                   rows.length);
       }
     });
   });

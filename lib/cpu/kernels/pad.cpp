@@ -57,7 +57,7 @@ struct Run {
 };
 
 struct Padding {
-  std::vector<std::vector<int64_t>> shown;           // per axis but the last, times the axis' stride in x; -1: outside
+  std::vector<std::vector<int64_t>> shown;  // per axis but the last, times the axis' stride in x; -1: outside
   std::vector<Run> runs;
   Dims y;
   int64_t row = 1, width = 1;

@@ -26,7 +26,9 @@ void any_row(const void* left, int64_t a_step, const void* right, int64_t b_step
 }
 
 template <class T>
-uint64_t bits(T v) { return static_cast<uint64_t>(v); }
+uint64_t bits(T v) {
+  return static_cast<uint64_t>(v);
+}
 
 // As the op defines them: integers wrap around, a division by zero gives 0, the remainder of fmod has the sign of a.
 template <class T>
@@ -40,10 +42,12 @@ T remainder(T a, T b) {
   return b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1)) ? T{0} : static_cast<T>(a % b);
 }
 
-#define ONECARD_FUNCTION(Name, expression)   \
-  struct Name {                              \
-    template <class T>                       \
-    T operator()(T a, T b) const { return expression; } \
+#define ONECARD_FUNCTION(Name, expression) \
+  struct Name {                            \
+    template <class T>                     \
+    T operator()(T a, T b) const {         \
+      return expression;                   \
+    }                                      \
   };
 ONECARD_FUNCTION(IntAdd, wrap<T>(bits(a) + bits(b)))
 ONECARD_FUNCTION(IntSub, wrap<T>(bits(a) - bits(b)))
@@ -52,12 +56,12 @@ ONECARD_FUNCTION(IntDiv, quotient(a, b))
 ONECARD_FUNCTION(IntFmod, remainder(a, b))
 ONECARD_FUNCTION(Larger, a > b ? a : b)
 ONECARD_FUNCTION(Smaller, a < b ? a : b)
-ONECARD_FUNCTION(And, a & b)
+ONECARD_FUNCTION(And, a& b)
 ONECARD_FUNCTION(Or, a | b)
 ONECARD_FUNCTION(Xor, a ^ b)
 ONECARD_FUNCTION(RealAdd, a + b)
 ONECARD_FUNCTION(RealSub, a - b)
-ONECARD_FUNCTION(RealMul, a * b)
+ONECARD_FUNCTION(RealMul, a* b)
 ONECARD_FUNCTION(RealDiv, a / b)
 ONECARD_FUNCTION(RealLarger, a > b || a != a ? a : b)
 ONECARD_FUNCTION(RealSmaller, a < b || a != a ? a : b)

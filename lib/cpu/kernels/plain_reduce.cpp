@@ -11,14 +11,14 @@
 namespace onecard {
 namespace {
 
-constexpr int64_t kColumns = 256;                     // sums kept side by side on the stack
+constexpr int64_t kColumns = 256;  // sums kept side by side on the stack
 constexpr int64_t kGrain = int64_t{1} << 15;
 
 struct ReducePlan {
-  Walk<1> kept, reduced;                              // rows() count offsets into x; the last axis is `run` elements that lie together
+  Walk<1> kept, reduced;  // rows() count offsets into x; the last axis is `run` elements that lie together
   int64_t run = 1;
   bool run_is_reduced = true;
-  int64_t elements = 1;                               // that make one output
+  int64_t elements = 1;  // that make one output
 };
 
 std::optional<std::vector<bool>> reduced_axes(const Reduce& op, const KernelQuery& q) {
@@ -138,7 +138,8 @@ Method method_of(ReduceFn fn) {
     case ReduceFn::min: return {Least::kStart, extreme_of<Least>, add_columns<Least>};
     case ReduceFn::prod: return {Times::kStart, row_of<Times>, add_columns<Times>};
     case ReduceFn::l1: return {0, row_sum<&RowSums::absolute>, add_columns<PlusMagnitude>};
-    case ReduceFn::l2: case ReduceFn::sum_square: return {0, row_sum<&RowSums::square>, add_columns<PlusSquare>};
+    case ReduceFn::l2:
+    case ReduceFn::sum_square: return {0, row_sum<&RowSums::square>, add_columns<PlusSquare>};
     default: return {0, row_sum<&RowSums::sum>, add_columns<Plus>};
   }
 }
@@ -157,7 +158,8 @@ void reduce_rows(const ReducePlan& p, ReduceFn fn, const float* x, float* y) {
   in_parallel(p.kept.rows, std::max<int64_t>(1, kGrain / p.elements), [&](int64_t begin, int64_t end) {
     walk_rows(p.kept, begin, end, [&](int64_t i, const std::array<int64_t, 1>& at) {
       double value = method.start;
-      walk_rows(p.reduced, 0, p.reduced.rows, [&](int64_t, const std::array<int64_t, 1>& in) { value = method.row(x + at[0] + in[0], p.run, value); });
+      walk_rows(p.reduced, 0, p.reduced.rows,
+                [&](int64_t, const std::array<int64_t, 1>& in) { value = method.row(x + at[0] + in[0], p.run, value); });
       y[i] = finished(fn, value, p.elements);
     });
   });
@@ -172,7 +174,8 @@ void reduce_columns(const ReducePlan& p, ReduceFn fn, const float* x, float* y) 
       const int64_t row = unit / blocks, first = unit % blocks * kColumns, count = std::min(kColumns, p.run - first);
       walk_rows(p.kept, row, row + 1, [&](int64_t, const std::array<int64_t, 1>& at) {
         std::fill_n(values, count, method.start);
-        walk_rows(p.reduced, 0, p.reduced.rows, [&](int64_t, const std::array<int64_t, 1>& in) { method.columns(x + at[0] + in[0] + first, count, values); });
+        walk_rows(p.reduced, 0, p.reduced.rows,
+                  [&](int64_t, const std::array<int64_t, 1>& in) { method.columns(x + at[0] + in[0] + first, count, values); });
         for (int64_t i = 0; i < count; ++i) y[row * p.run + first + i] = finished(fn, values[i], p.elements);
       });
     }

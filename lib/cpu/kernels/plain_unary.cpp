@@ -18,27 +18,39 @@ void integer_row(const void* from, void* to, int64_t n) {
 }
 struct Negated {
   template <class T>
-  T operator()(T x) const { return wrap<T>(uint64_t{0} - static_cast<uint64_t>(x)); }
+  T operator()(T x) const {
+    return wrap<T>(uint64_t{0} - static_cast<uint64_t>(x));
+  }
 };
 struct Magnitude {
   template <class T>
-  T operator()(T x) const { return x > 0 ? x : Negated{}(x); }
+  T operator()(T x) const {
+    return x > 0 ? x : Negated{}(x);
+  }
 };
 struct Positive {
   template <class T>
-  T operator()(T x) const { return x > 0 ? x : T{0}; }
+  T operator()(T x) const {
+    return x > 0 ? x : T{0};
+  }
 };
 struct SignOf {
   template <class T>
-  T operator()(T x) const { return x > 0 ? T{1} : x == 0 ? T{0} : static_cast<T>(-1); }
+  T operator()(T x) const {
+    return x > 0 ? T{1} : x == 0 ? T{0} : static_cast<T>(-1);
+  }
 };
 struct Squared {
   template <class T>
-  T operator()(T x) const { return wrap<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x)); }
+  T operator()(T x) const {
+    return wrap<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
+  }
 };
 struct Inverted {
   template <class T>
-  T operator()(T x) const { return wrap<T>(~static_cast<uint64_t>(x)); }
+  T operator()(T x) const {
+    return wrap<T>(~static_cast<uint64_t>(x));
+  }
 };
 struct Not {
   uint8_t operator()(uint8_t x) const { return x == 0; }

@@ -10,7 +10,8 @@ namespace {
 bool is_view(const Op& op, const KernelQuery& q) {
   if (const auto* unary = dynamic_cast<const Unary*>(&op)) return unary->f.is_identity();
   if (const auto* cast = dynamic_cast<const Cast*>(&op)) return cast->to == q.in[0].dtype;
-  return dynamic_cast<const Reshape*>(&op) || dynamic_cast<const Flatten*>(&op) || dynamic_cast<const Squeeze*>(&op) || dynamic_cast<const Unsqueeze*>(&op);
+  return dynamic_cast<const Reshape*>(&op) || dynamic_cast<const Flatten*>(&op) || dynamic_cast<const Squeeze*>(&op) ||
+         dynamic_cast<const Unsqueeze*>(&op);
 }
 
 class ViewKernel : public Kernel {

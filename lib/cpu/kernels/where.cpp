@@ -49,7 +49,8 @@ std::unique_ptr<Step> prepare(const Where&, const KernelQuery& q) {
   const int64_t width = element_bytes(q.out[0]);
   auto step = plain_step(q, [walk, width](const LaunchArgs& args) {
     const auto run = [&]<class T>(TypeTag<T>) {
-      choose(walk, static_cast<const uint8_t*>(args.in[0]), static_cast<const T*>(args.in[1]), static_cast<const T*>(args.in[2]), static_cast<T*>(args.out[0]));
+      choose(walk, static_cast<const uint8_t*>(args.in[0]), static_cast<const T*>(args.in[1]), static_cast<const T*>(args.in[2]),
+             static_cast<T*>(args.out[0]));
     };
     if (width == 1) run(TypeTag<uint8_t>{});
     else if (width == 2) run(TypeTag<uint16_t>{});

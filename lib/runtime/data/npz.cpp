@@ -1,13 +1,6 @@
-#include <array>
-#include <cstring>
+#include <zlib.h>
 
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image.h>  // for its inflate
-#pragma GCC diagnostic pop
+#include <cstring>
 
 #include "lib/runtime/data/npy.h"
 
@@ -98,25 +91,19 @@ Tensor read_entry(const Reader& zip, const Entry& e) {
   require(e.method == 8, ErrorKind::io, "an entry of an .npz file is compressed by method ", e.method, "; numpy.savez and savez_compressed are read");
   require(e.size < kMaxInflated && e.stored < kMaxInflated && e.size / 1100 <= e.stored, ErrorKind::io, "an entry of an .npz file claims ", e.size, " bytes");
   std::vector<std::byte> plain(e.size);
-  const int got = stbi_zlib_decode_noheader_buffer(reinterpret_cast<char*>(plain.data()), static_cast<int>(plain.size()), reinterpret_cast<const char*>(stored.data()), static_cast<int>(stored.size()));
-  require(got >= 0 && static_cast<uint64_t>(got) == e.size, ErrorKind::io, "an entry of an .npz file is damaged");
+  z_stream z{};
+  require(inflateInit2(&z, -MAX_WBITS) == Z_OK, ErrorKind::does_not_fit, "out of memory");  // negative: no zlib header
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(stored.data()));
+  z.avail_in = static_cast<uInt>(stored.size());
+  z.next_out = reinterpret_cast<Bytef*>(plain.data());
+  z.avail_out = static_cast<uInt>(plain.size());
+  const int code = inflate(&z, Z_FINISH);
+  inflateEnd(&z);
+  require(code == Z_STREAM_END && z.avail_out == 0, ErrorKind::io, "an entry of an .npz file is damaged");
   return read_npy(plain);
 }
 
-uint32_t crc32(std::span<const std::byte> bytes) {
-  static const auto table = [] {
-    std::array<uint32_t, 256> t{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t c = i;
-      for (int k = 0; k < 8; ++k) c = c & 1 ? 0xedb88320u ^ (c >> 1) : c >> 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  uint32_t c = 0xffffffffu;
-  for (const std::byte b : bytes) c = table[(c ^ std::to_integer<uint32_t>(b)) & 255] ^ (c >> 8);
-  return ~c;
-}
+uint32_t crc_of(std::span<const std::byte> bytes) { return static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())); }
 
 template <class T>
 void put(std::string& out, T v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }
@@ -146,7 +133,7 @@ void write_npz(const Path& path, const std::vector<std::pair<std::string, const 
     const std::string entry = name + ".npy";
     std::string common;                               // the fields that both headers share
     put(common, uint16_t{20}), put(common, uint16_t{0x800}), put(common, uint16_t{0}), put(common, uint16_t{0}), put(common, uint16_t{0x21});
-    put(common, crc32(bytes)), put(common, static_cast<uint32_t>(bytes.size())), put(common, static_cast<uint32_t>(bytes.size()));
+    put(common, crc_of(bytes)), put(common, static_cast<uint32_t>(bytes.size())), put(common, static_cast<uint32_t>(bytes.size()));
     put(common, static_cast<uint16_t>(entry.size())), put(common, uint16_t{0});
     put(directory, uint32_t{0x02014b50}), put(directory, uint16_t{20});
     directory += common;
