@@ -41,7 +41,7 @@ void Output::line(const std::string& text) const {
 }
 
 void Output::object(const nlohmann::ordered_json& result) const {
-  if (options_.json) std::cout << result.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+  if (options_.json) std::cout << result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
 }
 
 void Output::say(const std::string& text) {

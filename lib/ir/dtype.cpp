@@ -133,7 +133,7 @@ uint8_t float_to_small_float(DType t, float value, bool saturate) {
   // The largest finite magnitude and what stands for NaN, in bits.
   const uint8_t largest = t == DType::f8e4m3 ? 0x7e : f.has_infinity ? static_cast<uint8_t>(infinity - 1) : magnitude_mask;
   const uint8_t nan = f.uz ? 0x80 : f.has_infinity ? static_cast<uint8_t>(sign | infinity | 1u) : static_cast<uint8_t>(sign | magnitude_mask);
-  if (t == DType::f4e2m1 && std::isnan(value)) return largest;
+  if (t == DType::f4e2m1 && std::isnan(value)) return 0x8;  // minus zero: the type has no NaN
   if (std::isnan(value)) return f.has_infinity ? static_cast<uint8_t>(sign | magnitude_mask) : nan;
   if (std::isinf(value)) {
     if (saturate || t == DType::f4e2m1) return static_cast<uint8_t>(sign | largest);

@@ -52,7 +52,10 @@ Inferred infer_node(const Op& op, const std::vector<Value*>& in, const std::stri
   ErrorScope scope(std::string(op.name()) + (name.empty() ? "" : " '" + name + "'"));
   const auto infos = input_infos(in);
   const InferContext context(infos);
-  return {op.infer(context), op.infer_contents(context)};
+  Inferred inferred{op.infer(context), op.infer_contents(context)};
+  for (const auto& type : inferred.types)
+    if (type.is_static()) element_count(type.shape.numbers());  // raises model on sizes that no tensor has
+  return inferred;
 }
 }  // namespace
 

@@ -105,8 +105,41 @@ constexpr OnnxName kNames[] = {{"", "Scan", 8}};
 }
 const std::span<const OnnxName> Scan::kOnnx{kNames};
 
+namespace {
+
+// Scan of opset 8 has a batch axis before all others: a scan over the batch whose body is the scan of one sequence.
+std::vector<Value*> batched_scan(const OnnxNode& node) {
+  require(!node.input(0), ErrorKind::model, "Scan of opset 8 with sequence_lens is not supported; Scan of opset 9 is");
+  const OnnxBody& body = node.body("body");
+  Scan inner, outer;
+  inner.body = body.graph;
+  inner.scans = node.needed_attr<int64_t>("num_scan_inputs");
+  inner.input_directions = node.attr<std::vector<int64_t>>("directions", {});
+  outer.scans = static_cast<int64_t>(node.inputs.size()) - 1;
+  require(inner.scans >= 1 && inner.scans <= outer.scans, ErrorKind::model, "num_scan_inputs is ", inner.scans, " with ", outer.scans, " inputs");
+  inner.states = outer.scans - inner.scans;
+  Graph sequence;
+  std::vector<Value*> in;
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    in.push_back(node.needed(i));
+    TensorType one = in.back()->type;
+    require(!one.shape.has_rank() || one.shape.rank() >= 1, ErrorKind::model, "input ", i, " has no batch axis");
+    if (one.shape.has_rank()) one.shape = Shape(std::vector<Dim>(one.shape.dims().begin() + 1, one.shape.dims().end()));
+    sequence.add_input("one." + std::to_string(i), one);
+  }
+  for (Value* capture : body.captures) {
+    in.push_back(capture);
+    sequence.add_input("capture." + capture->name, capture->type);
+  }
+  sequence.outputs = sequence.add(std::make_shared<const Scan>(std::move(inner)), sequence.inputs, "scan").outputs;
+  outer.body = std::make_shared<const Graph>(std::move(sequence));
+  return node.add_all(outer, in);
+}
+
+}  // namespace
+
 std::vector<Value*> Scan::from_onnx(const OnnxNode& node) {
-  require(node.opset >= 9, ErrorKind::model, "Scan of opset 8, which runs batches of different length, is not supported; Scan of opset 9 is");
+  if (node.opset < 9) return batched_scan(node);
   const OnnxBody& body = node.body("body");
   Scan op;
   op.body = body.graph;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "lib/plan/arena_improve.h"
 #include "lib/plan/arena_search.h"
 
 namespace onecard {
@@ -35,6 +36,7 @@ class Problem {
   size_t size() const { return buffers_.size(); }
   const Lifetime& operator[](int i) const { return buffers_[i]; }
   const std::vector<int>& neighbours(int i) const { return neighbours_[i]; }
+  const std::vector<std::vector<int>>& neighbours() const { return neighbours_; }
 
  private:
   std::vector<Lifetime> buffers_;
@@ -85,100 +87,6 @@ int64_t height(std::span<const Lifetime> buffers, const std::vector<int64_t>& of
   for (size_t i = 0; i < buffers.size(); ++i) h = std::max(h, offsets[i] + buffers[i].bytes);
   return h;
 }
-
-// A generator of its own: the standard library's distributions differ between platforms.
-class Dice {
- public:
-  size_t below(size_t n) {
-    state_ = state_ * 6364136223846793005ull + 1442695040888963407ull;
-    return static_cast<size_t>((state_ >> 33) % n);
-  }
-
- private:
-  uint64_t state_ = 20240607;
-};
-
-// Improves an order: takes a buffer that ends above the bound, puts it before one that lies under it, and keeps the new order when the bytes
-// above the target have not become more.
-class Search {
- public:
-  Search(const Problem& problem, std::vector<int> order, int64_t bound) : problem_(problem), packer_(problem), order_(std::move(order)), bound_(bound) {
-    offsets_ = packer_.place(order_, Fit::lowest);
-    best_ = offsets_;
-    best_height_ = top(offsets_);
-    position_.resize(problem.size());
-    index_from(0);
-  }
-
-  void run(int64_t effort) {
-    excess_ = excess(offsets_);
-    const auto total = static_cast<int64_t>(problem_.size());
-    int64_t degree = 0;
-    for (int i = 0; i < static_cast<int>(total); ++i) degree += static_cast<int64_t>(problem_.neighbours(i).size());
-    const int64_t cost = 8 + 4 * degree / std::max<int64_t>(total, 1);  // of placing one buffer
-    for (int64_t left = effort; left > 0 && best_height_ > bound_;) left -= attempt() * cost + total;
-  }
-  const std::vector<int64_t>& best() const { return best_; }
-  int64_t best_height() const { return best_height_; }
-
- private:
-  int64_t top(const std::vector<int64_t>& offsets) const {
-    int64_t h = 0;
-    for (size_t i = 0; i < offsets.size(); ++i) h = std::max(h, offsets[i] + problem_[static_cast<int>(i)].bytes);
-    return h;
-  }
-  double excess(const std::vector<int64_t>& offsets) const {
-    double sum = 0;
-    for (size_t i = 0; i < offsets.size(); ++i) {
-      const int64_t over = offsets[i] + problem_[static_cast<int>(i)].bytes - bound_;
-      if (over > 0) sum += static_cast<double>(over);
-    }
-    return sum;
-  }
-  void index_from(size_t from) {
-    for (size_t k = from; k < order_.size(); ++k) position_[order_[k]] = static_cast<int>(k);
-  }
-
-  // Tries one move; the number of buffers placed.
-  int64_t attempt() {
-    high_.clear();
-    for (size_t i = 0; i < offsets_.size(); ++i) {
-      if (offsets_[i] + problem_[static_cast<int>(i)].bytes > bound_) high_.push_back(static_cast<int>(i));
-    }
-    if (high_.empty()) return 1;
-    const int mover = high_[dice_.below(high_.size())];
-    const auto& near = problem_.neighbours(mover);
-    if (near.empty()) return 1;
-    const int other = near[dice_.below(near.size())];
-    if (position_[other] >= position_[mover]) return 1;
-    const auto from = static_cast<size_t>(position_[other]), to = static_cast<size_t>(position_[mover]);
-    std::rotate(order_.begin() + static_cast<std::ptrdiff_t>(from), order_.begin() + static_cast<std::ptrdiff_t>(to), order_.begin() + static_cast<std::ptrdiff_t>(to) + 1);
-    trial_ = offsets_;
-    for (size_t k = from; k < order_.size(); ++k) trial_[order_[k]] = -1;
-    for (size_t k = from; k < order_.size(); ++k) trial_[order_[k]] = packer_.offset_for(order_[k], trial_, Fit::lowest);
-    const double now = excess(trial_);
-    if (now <= excess_ * (dice_.below(50) == 0 ? 1.02 : 1.0)) {
-      offsets_.swap(trial_);
-      excess_ = now;
-      index_from(from);
-      if (const int64_t h = top(offsets_); h < best_height_) {
-        best_height_ = h;
-        best_ = offsets_;
-      }
-    } else {
-      std::rotate(order_.begin() + static_cast<std::ptrdiff_t>(from), order_.begin() + static_cast<std::ptrdiff_t>(from) + 1, order_.begin() + static_cast<std::ptrdiff_t>(to) + 1);
-    }
-    return static_cast<int64_t>(order_.size() - from);
-  }
-
-  const Problem& problem_;
-  Packer packer_;
-  std::vector<int> order_, position_, high_;
-  std::vector<int64_t> offsets_, trial_, best_;
-  int64_t bound_, best_height_ = 0;
-  double excess_ = 0;
-  Dice dice_;
-};
 
 // Orders in which greedy placement does well on networks: large first, long-lived first, crowded first, as they come.
 std::vector<std::vector<int>> greedy_orders(const Problem& problem) {
@@ -288,16 +196,10 @@ Placement place_buffers(std::span<const Lifetime> buffers, int64_t effort) {
   if (best.bytes == best.lower_bound || pairs_together(buffers) > kMaxPairs) return best;
   const Problem problem(buffers);
   Packer packer(problem);
-  std::vector<int> best_order;
-  int64_t best_height = std::numeric_limits<int64_t>::max();
   for (const auto& order : greedy_orders(problem))
     for (const Fit fit : {Fit::lowest, Fit::tightest}) {
       std::vector<int64_t> offsets = packer.place(order, fit);
       const int64_t h = height(buffers, offsets);
-      if (h < best_height) {
-        best_height = h;
-        best_order = order;
-      }
       if (h >= best.bytes) continue;
       best.bytes = h;
       best.offsets = std::move(offsets);
@@ -305,12 +207,7 @@ Placement place_buffers(std::span<const Lifetime> buffers, int64_t effort) {
     }
   if (best.bytes - best.lower_bound <= best.lower_bound / 100) effort /= 8;
   if (reach_bound(buffers, effort / 2, best)) return best;
-  Search search(problem, best_order, best.lower_bound);
-  search.run(effort / 2);
-  if (search.best_height() < best.bytes) {
-    best.bytes = search.best_height();
-    best.offsets = search.best();
-  }
+  ArenaImprovement(buffers, problem.neighbours()).improve(effort / 2, best);
   return best;
 }
 

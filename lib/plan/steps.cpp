@@ -30,7 +30,11 @@ class Builder {
     int buffer;
   };
 
+  // Sums of sizes below stay far from overflow, recomputed values included.
   int add_buffer(Buffer b) {
+    constexpr int64_t kMostBytes = int64_t{1} << 60;
+    require(b.bytes >= 0 && b.bytes <= kMostBytes - total_bytes_, ErrorKind::does_not_fit, "the values of the network need more than ", kMostBytes, " bytes in all");
+    total_bytes_ += b.bytes;
     list_.buffers.push_back(std::move(b));
     return static_cast<int>(list_.buffers.size()) - 1;
   }
@@ -197,6 +201,7 @@ class Builder {
   const Device& device_;
   int threads_;
   StepList list_;
+  int64_t total_bytes_ = 0;
   std::map<const Value*, std::vector<Copy>> copies_;  // looked up only, never iterated
   std::map<std::pair<ConstTensor, std::string>, int> weight_of_;
   std::string homeless_;

@@ -19,6 +19,7 @@ class Validator {
     for (size_t i = 0; i < plan_.buffers.size(); ++i)
       if (source(i)) valid_[root(i)].insert(i);
     for (size_t s = 0; s < plan_.steps.size(); ++s) check_step(s);
+    check_outputs();
     check_bound();
     check_totals();
   }
@@ -103,6 +104,17 @@ class Validator {
     need(allowed, "step ", s, " (", step.kernel, ") writes over ", buffer(r).value);
   }
 
+  // Every output tensor is written, by one buffer, and nothing has gone over it since.
+  void check_outputs() const {
+    std::set<int64_t> seen;
+    for (size_t i = 0; i < plan_.buffers.size(); ++i) {
+      const Buffer& b = buffer(i);
+      if (b.kind != BufferKind::output || b.alias_of >= 0) continue;
+      need(seen.insert(b.index).second, "two buffers are output ", b.index);
+      need(b.bytes == 0 || valid_[i].contains(i), "output ", b.index, " (", b.value, ") is not there at the end");
+    }
+  }
+
   void check_bound() const {
     std::vector<int64_t> live(plan_.steps.size() + 1, 0);
     for (const auto& b : plan_.buffers)
@@ -115,8 +127,13 @@ class Validator {
 
   void check_totals() const {
     const MemorySummary& m = plan_.memory;
-    int64_t weights = 0;
+    int64_t weights = 0, io = 0, workspace = 0;
     for (const auto& w : plan_.weights) weights += w.bytes;
+    for (const auto& b : plan_.buffers)
+      if (b.alias_of < 0 && (b.kind == BufferKind::input || b.kind == BufferKind::output)) io += b.bytes;
+    for (const auto& s : plan_.steps)
+      if (s.workspace >= 0) workspace = std::max(workspace, buffer(static_cast<size_t>(s.workspace)).bytes);
+    need(m.io_bytes == io && m.workspace_bytes == workspace, "its figures for inputs and outputs or for workspaces differ from its buffers");
     need(m.weights_bytes == weights && m.arena_bytes == plan_.arena_bytes && m.arena_lower_bound_bytes == plan_.arena_lower_bound_bytes, "its memory figures differ from its buffers");
     need(m.peak_bytes == m.weights_bytes + m.arena_bytes + m.io_bytes + m.staging_bytes + m.reserve_bytes, "its peak is not the sum of its parts");
   }

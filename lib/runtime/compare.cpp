@@ -83,7 +83,22 @@ std::vector<double> numbers_of(const Tensor& t) {
 
 }  // namespace
 
+namespace {
+
+bool is_optional(const Tensor& t) { return t.has_value() && (t.type().container == Container::optional || t.type().container == Container::optional_sequence); }
+
+// What a full optional holds.
+Tensor held(const Tensor& t) {
+  TensorType type = t.type();
+  type.container = type.container == Container::optional ? Container::tensor : Container::sequence;
+  return t.alias(type);
+}
+
+}  // namespace
+
 Comparison compare(const Tensor& got, const Tensor& want) {
+  if (is_optional(got)) return compare(held(got), want);
+  if (is_optional(want)) return compare(got, held(want));
   if (auto why = type_difference(got, want); !why.empty()) return not_comparable(std::move(why));
   Comparison c;
   c.sqnr_db = c.psnr_db = kInfinity;
@@ -121,6 +136,8 @@ Comparison compare(const Tensor& got, const Tensor& want) {
 }
 
 bool all_close(const Tensor& got, const Tensor& want, double rtol, double atol, std::string& why_not) {
+  if (is_optional(got)) return all_close(held(got), want, rtol, atol, why_not);
+  if (is_optional(want)) return all_close(got, held(want), rtol, atol, why_not);
   if (why_not = type_difference(got, want); !why_not.empty()) return false;
   if (!want.has_value()) return true;
   if (want.type().container == Container::sequence) {
@@ -146,7 +163,7 @@ bool all_close(const Tensor& got, const Tensor& want, double rtol, double atol, 
   }
   const auto a = numbers_of(got), b = numbers_of(want);
   for (size_t i = 0; i < b.size(); ++i) {
-    const bool close = std::isnan(b[i]) ? std::isnan(a[i]) : a[i] == b[i] || std::fabs(a[i] - b[i]) <= atol + rtol * std::fabs(b[i]);
+    const bool close = std::isnan(b[i]) ? std::isnan(a[i]) : a[i] == b[i] || (std::isfinite(b[i]) && std::fabs(a[i] - b[i]) <= atol + rtol * std::fabs(b[i]));
     if (close) continue;
     why_not = "element " + std::to_string(i) + " is " + std::to_string(a[i]) + ", not " + std::to_string(b[i]);
     return false;

@@ -42,7 +42,9 @@ struct Executor::Prepared {
   Plan plan;
   std::vector<TensorType> buffer_types;               // of the value in each buffer, to make tensors of it
   std::vector<const Value*> buffer_values;
+  std::vector<bool> is_result;                        // per buffer: a graph output, kept to the end of the run
   std::vector<void*> pointers;                        // per buffer; null for pool buffers and, between runs, inputs and outputs
+  std::vector<std::shared_ptr<DeviceBuffer>> staged;  // device copies of inputs and outputs, where host memory cannot be read
   bool weights_loaded = false;
 };
 
@@ -51,7 +53,7 @@ struct Executor::Run {
   const std::vector<const Tensor*>& inputs;
   std::vector<Tensor> pool;                           // one per buffer, empty unless it is a pool buffer in use
   std::vector<Tensor> outputs;                        // host tensors of planned outputs
-  std::vector<std::shared_ptr<DeviceBuffer>> staged;  // device copies of inputs and outputs
+  std::vector<std::shared_ptr<DeviceBuffer>> staged;  // device copies of pool buffers
   std::vector<const void*> in;                        // scratch of the step being launched
   std::vector<void*> out;
   int64_t pool_bytes = 0;
@@ -99,8 +101,10 @@ Executor::Prepared& Executor::prepared_for(const std::vector<TensorType>& inputs
     const auto it = named.find(b.value);
     made.buffer_values.push_back(it == named.end() ? nullptr : it->second);
     made.buffer_types.push_back(it == named.end() ? TensorType() : it->second->type);
+    made.is_result.push_back(made.buffer_values.back() && made.bound.is_output(made.buffer_values.back()));
   }
   made.pointers.assign(made.plan.buffers.size(), nullptr);
+  made.staged.resize(made.plan.buffers.size());
   const MemorySummary& m = made.plan.memory;
   if (m.peak_bytes > largest_.peak_bytes) largest_ = m;
   if (cache_.size() >= kMaxCachedPlans) {
@@ -156,8 +160,8 @@ void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>
       p.pointers[i] = const_cast<std::byte*>(t->raw());
       continue;
     }
-    run.staged[i] = device_.allocate(std::max<int64_t>(t->bytes(), kAlignment));
-    p.pointers[i] = run.staged[i]->data();
+    if (!p.staged[i]) p.staged[i] = device_.allocate(std::max<int64_t>(t->bytes(), kAlignment));
+    p.pointers[i] = p.staged[i]->data();
     if (b.kind == BufferKind::input) device_.upload(p.pointers[i], t->raw(), t->bytes());
   }
   for (size_t i = 0; i < p.plan.buffers.size(); ++i)
@@ -175,8 +179,14 @@ void Executor::run_step(Prepared& p, Run& run, size_t index) {
     const auto pointer = [&](int buffer) -> void* {
       if (buffer < 0) return nullptr;
       const auto b = static_cast<size_t>(buffer);
-      if (p.plan.buffers[b].kind == BufferKind::pool) return run.pool[b].has_value() ? run.pool[b].raw() : nullptr;
-      return p.pointers[b];
+      if (p.plan.buffers[b].kind != BufferKind::pool) return p.pointers[b];
+      if (!run.pool[b].has_value()) return nullptr;
+      if (device_.host_memory()) return run.pool[b].raw();
+      if (!run.staged[b]) {
+        run.staged[b] = device_.allocate(std::max<int64_t>(run.pool[b].bytes(), kAlignment));
+        device_.upload(run.staged[b]->data(), run.pool[b].raw(), run.pool[b].bytes());
+      }
+      return run.staged[b]->data();
     };
     run.in.clear();
     run.out.clear();
@@ -263,7 +273,7 @@ void Executor::run_dynamic(Prepared& p, Run& run, size_t index) {
     run.pool[b] = std::move(out[i]);
   }
   for (size_t b = 0; b < run.pool.size(); ++b)        // what no later step reads is freed
-    if (p.plan.buffers[b].kind == BufferKind::pool && p.plan.buffers[b].last <= static_cast<int64_t>(index) && run.pool[b].has_value() && p.plan.buffers[b].first < static_cast<int64_t>(index))
+    if (p.plan.buffers[b].kind == BufferKind::pool && !p.is_result[b] && p.plan.buffers[b].last <= static_cast<int64_t>(index) && run.pool[b].has_value() && p.plan.buffers[b].first < static_cast<int64_t>(index))
       run.pool[b] = Tensor();
 }
 
@@ -281,7 +291,7 @@ void Executor::finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& output
   device_.synchronize();
   for (size_t b = 0; b < p.plan.buffers.size(); ++b) {
     const Buffer& buffer = p.plan.buffers[b];
-    if (buffer.kind == BufferKind::output && run.staged[b]) {
+    if (buffer.kind == BufferKind::output && p.staged[b]) {
       Tensor& t = run.outputs[static_cast<size_t>(buffer.index)];
       device_.download(t.raw(), p.pointers[b], t.bytes());
     }

@@ -50,6 +50,14 @@ void movement(std::vector<KernelCase>& to) {
   add(to, "cuda.split", "%x: f32[3,7]", "%y, %z = split(%x) {axis=1, outputs=2}");
   add(to, "cuda.slice", "%x: f32[5,9,4]", "%s: i64[2] = constant [1,-1] %e: i64[2] = constant [4,-100] %t: i64[2] = constant [0,1] %p: i64[2] = constant [2,-3] %y = slice(%x, %s, %e, %t, %p)");
   add(to, "cuda.expand", "%x: f32[3,1,5]", "%s: i64[4] = constant [2,1,4,1] %y = expand(%x, %s)");
+  for (const char* order : {"block_first", "channel_first"}) {
+    add(to, "cuda.depth_to_space", "%x: f32[2,12,3,5]", std::string("%y = depth_to_space(%x) {block=2, order=") + order + "}");
+    add(to, "cuda.space_to_depth", "%x: f32[2,3,9,6]", std::string("%y = space_to_depth(%x) {block=3, order=") + order + "}");
+  }
+  add(to, "cuda.resize", "%x: f32[2,3,5,7]", "%s: f32[4] = constant [1,1,2,3] %y = resize(%x, _, %s) {coordinates=asymmetric, nearest_mode=floor}");
+  for (const char* mode : {"constant", "edge"})
+    add(to, "cuda.pad", "%x: f32[3,5,7]", std::string("%p: i64[6] = constant [1,0,-2,2,3,1] %y = pad(%x, %p) {mode=") + mode + "}");
+  add(to, "cuda.pad", "%x: i64[5,3], %v: i64[]", "%p: i64[2] = constant [2,1] %a: i64[1] = constant [-1] %y = pad(%x, %p, %v, %a)");
   add(to, "cuda.gather", "%x: f32[3,5,7]", "%i: i64[2,2] = constant [0,-1,4,2] %y = gather(%x, %i) {axis=1}");
   add(to, "cuda.gather", "%x: u8[6,3]", "%i: i32[] = constant [-6] %y = gather(%x, %i)");
   add(to, "cuda.view", "%x: f32[3,4,5]", "%s: i64[2] = constant [-1,10] %y = reshape(%x, %s)");

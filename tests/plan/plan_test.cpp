@@ -86,6 +86,9 @@ TEST(Validator, SeesPlantedErrors) {
   broken([&](Plan& p) { std::swap(p.steps[0], p.steps[1]); });
   broken([&](Plan& p) { p.buffers[arena[1]].alias_of = static_cast<int>(arena[0]); });
   broken([&](Plan& p) { p.memory.peak_bytes += 1; });
+  broken([&](Plan& p) { p.memory.io_bytes -= 4, p.memory.peak_bytes -= 4; });
+  broken([&](Plan& p) { p.steps.pop_back(); });
+  broken([&](Plan& p) { p.steps[2].in[0] = static_cast<int>(p.buffers.size()); });
 }
 
 }  // namespace

@@ -136,6 +136,21 @@ TEST(Executor, SmallerMemorySameAnswers) {
   EXPECT_LE(tight.memory().peak_bytes, smallest);
 }
 
+TEST(Executor, ExtremesKeepInfinityAndNaN) {
+  const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%x: f32[4,3]) {
+    %a: i64[1] = constant [1]
+    %y = reduce(%x, %a) {fn=max}
+    %z = reduce(%x, %a) {fn=min}
+    return %y, %z
+  })"));
+  Executor executor(g, cpu());
+  const float inf = INFINITY;
+  std::vector<Tensor> in;
+  in.push_back(Tensor::of<float>({4, 3}, {-inf, -inf, -inf, inf, inf, inf, 1, NAN, 2, 1, -inf, inf}));
+  const auto got = executor.run(pointers(in)), want = run_reference(*g, pointers(in));
+  for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(compare(got[i], want[i]).comparable) << compare(got[i], want[i]).why_not;
+}
+
 TEST(Executor, WrongInputsAreRefused) {
   const auto g = std::make_shared<const Graph>(parse_graph("graph(%x: f32[batch,4]) { %y = unary(%x) {f=relu} return %y }"));
   Executor executor(g, cpu());
@@ -160,6 +175,9 @@ TEST(Compare, KnowsItsMetrics) {
   std::string why;
   EXPECT_TRUE(all_close(Tensor::of<float>({1}, {NAN}), Tensor::of<float>({1}, {NAN}), 0, 0, why));
   EXPECT_FALSE(all_close(b, a, 1e-3, 1e-3, why));
+  const Tensor infinite = Tensor::of<float>({1}, {-INFINITY});
+  EXPECT_TRUE(all_close(infinite, infinite, 1e-3, 1e-3, why));
+  EXPECT_FALSE(all_close(Tensor::of<float>({1}, {-3e38f}), infinite, 1e-3, 1e-3, why)) << "a finite value is not near infinity";
 }
 
 }  // namespace

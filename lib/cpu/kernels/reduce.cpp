@@ -1,4 +1,4 @@
-// Means and maxima over all spatial axes as pooling (which reads blocked layouts), other reductions by oneDNN where it has compiled code.
+// Means over all spatial axes as pooling, which reads blocked layouts.
 #include <algorithm>
 
 #include "lib/cpu/kernels.h"
@@ -29,17 +29,6 @@ std::optional<std::vector<bool>> reduced_axes(const Reduce& op, const KernelQuer
   return flags;
 }
 
-std::optional<algorithm> algorithm_of(ReduceFn fn) {
-  switch (fn) {
-    case ReduceFn::sum: return algorithm::reduction_sum;
-    case ReduceFn::mean: return algorithm::reduction_mean;
-    case ReduceFn::max: return algorithm::reduction_max;
-    case ReduceFn::min: return algorithm::reduction_min;
-    case ReduceFn::prod: return algorithm::reduction_mul;
-    default: return std::nullopt;
-  }
-}
-
 bool is_whole_plane(const std::vector<bool>& axes) {
   return axes.size() >= 3 && axes.size() <= 5 && !axes[0] && !axes[1] && std::all_of(axes.begin() + 2, axes.end(), [](bool a) { return a; });
 }
@@ -49,24 +38,9 @@ Built build(const Reduce& op, const KernelQuery& q, const OneDnnPtr& library) {
   const auto axes = reduced_axes(op, q);
   if (!axes) return no("the axes are not known while planning");
   const Dims x = q.in[0].shape.numbers();
-  if (is_whole_plane(*axes) && (op.fn == ReduceFn::mean || op.fn == ReduceFn::max)) {
-    const PoolFn fn = op.fn == ReduceFn::mean ? PoolFn::average : PoolFn::max;
-    return build_pooling(q, library, pooling_algorithm(fn), whole_plane(x), op.keep_dims == KeepDims::yes ? OutputLayout::any : OutputLayout::plain);
-  }
-  const auto algorithm = algorithm_of(op.fn);
-  if (!algorithm) return no("oneDNN has no such reduction");
-  Dims y = x;
-  for (size_t i = 0; i < y.size(); ++i)
-    if ((*axes)[i]) y[i] = 1;
-  if (y == x) return no("nothing is reduced");
-  const auto src = plain_desc(x, dnnl::memory::data_type::f32), dst = plain_desc(y, dnnl::memory::data_type::f32);
-  const dnnl::reduction::primitive_desc desc(library->engine, *algorithm, src, dst, 0, 0, make_attr(), true);
-  if (is_slow(desc)) return no("oneDNN has no compiled code for this reduction");
-  auto step = std::make_unique<OneDnnStep>(library, q);
-  step->set(desc);
-  step->in(DNNL_ARG_SRC, src, 0, OneDnnStep::Asks::plain);
-  step->out(DNNL_ARG_DST, dst, 0, OneDnnStep::Asks::plain);
-  return step;
+  // oneDNN's other reductions lose infinities and NaN under max and min, and are slower than plain_reduce.
+  if (op.fn != ReduceFn::mean || !is_whole_plane(*axes)) return no("only means over all spatial axes");
+  return build_pooling(q, library, pooling_algorithm(PoolFn::average), whole_plane(x), op.keep_dims == KeepDims::yes ? OutputLayout::any : OutputLayout::plain);
 }
 
 }  // namespace

@@ -146,7 +146,17 @@ PbTensor read_sequence(std::span<const std::byte> bytes, int depth) {
   return out;
 }
 
-PbTensor read_optional(std::span<const std::byte> bytes) {
+// A value of optional type is often written as what it holds: a sequence file has tensors where an optional one has a sequence.
+bool is_bare_sequence(std::span<const std::byte> bytes, Container container) {
+  constexpr uint64_t kTensorValues = 3;
+  Message m(bytes);
+  while (const auto f = m.next())
+    if (f->number == kTensorValues) return container == Container::optional_sequence;
+  return false;
+}
+
+PbTensor read_optional(std::span<const std::byte> bytes, Container container) {
+  if (is_bare_sequence(bytes, container)) return read_sequence(bytes, 0);
   PbTensor out;
   Message m(bytes);
   std::string name;
@@ -166,7 +176,7 @@ PbTensor read_tensor_pb(const Path& path, Container container) {
   const auto file = MappedFile::open(path);
   switch (container) {
     case Container::sequence: return read_sequence(file->bytes(), 0);
-    case Container::optional: case Container::optional_sequence: return read_optional(file->bytes());
+    case Container::optional: case Container::optional_sequence: return read_optional(file->bytes(), container);
     default: return read_tensor(file->bytes());
   }
 }
