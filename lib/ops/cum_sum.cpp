@@ -1,5 +1,7 @@
 #include "lib/ops/cum_sum.h"
 
+#include <algorithm>
+
 #include "lib/ops/axes.h"
 #include "lib/ops/operands.h"
 
@@ -7,18 +9,20 @@ namespace onecard {
 DEFINE_OP(CumSum)
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "CumSum", 11}};
+constexpr OnnxName kNames[] = {{"", "CumSum", 11}, {"", "CumProd", 26}};
+constexpr std::string_view kOnnxOfFn[] = {"CumSum", "CumProd"};
 
-// Sums of integers are modulo 2^bits.
+// Sums and products of integers are modulo 2^bits.
 template <class T>
-void running_sum(const T* x, T* y, int64_t count, int64_t step, OwnElement own) {
-  std::conditional_t<std::is_integral_v<T>, uint64_t, double> sum = 0;
+void running(const T* x, T* y, int64_t count, int64_t step, const CumSum& op) {
+  const bool adds = op.fn == RunningFn::sum, included = op.own == OwnElement::included;
+  std::conditional_t<std::is_integral_v<T>, uint64_t, double> total = adds ? 0 : 1;
   for (int64_t i = 0; i < count; ++i) {
-    const auto v = static_cast<decltype(sum)>(x[i * step]);
-    const auto with = sum + v;
-    if constexpr (std::is_integral_v<T>) y[i * step] = wrap<T>(own == OwnElement::included ? with : sum);
-    else y[i * step] = narrow<T>(own == OwnElement::included ? with : sum);
-    sum = with;
+    const auto v = static_cast<decltype(total)>(x[i * step]);
+    const auto with = adds ? total + v : total * v;
+    if constexpr (std::is_integral_v<T>) y[i * step] = wrap<T>(included ? with : total);
+    else y[i * step] = narrow<T>(included ? with : total);
+    total = with;
   }
 }
 
@@ -48,17 +52,18 @@ void CumSum::reference(Inputs in, Outputs out) const {
     T* to = out[0].data<T>().data();
     for (int64_t row = 0; view.extent > 0 && row < view.outer * view.inner; ++row) {
       const int64_t at = row / view.inner * view.extent * view.inner + row % view.inner + first;
-      running_sum(from + at, to + at, view.extent, step, own);
+      running(from + at, to + at, view.extent, step, *this);
     }
   });
 }
 
 std::optional<OnnxForm> CumSum::to_onnx(const Node&) const {
-  return OnnxForm{"CumSum", {{"exclusive", int64_t{own == OwnElement::excluded}}, {"reverse", int64_t{order == SumOrder::reverse}}}, {}};
+  return OnnxForm{std::string(kOnnxOfFn[static_cast<size_t>(fn)]), {{"exclusive", int64_t{own == OwnElement::excluded}}, {"reverse", int64_t{order == SumOrder::reverse}}}, {}};
 }
 
 std::vector<Value*> CumSum::from_onnx(const OnnxNode& node) {
   CumSum op;
+  op.fn = static_cast<RunningFn>(std::find(std::begin(kOnnxOfFn), std::end(kOnnxOfFn) - 1, node.op_type) - std::begin(kOnnxOfFn));
   op.order = node.attr<int64_t>("reverse", 0) != 0 ? SumOrder::reverse : SumOrder::forward;
   op.own = node.attr<int64_t>("exclusive", 0) != 0 ? OwnElement::excluded : OwnElement::included;
   return {node.add_op(op, {node.needed(0), node.needed(1)})};

@@ -10,12 +10,17 @@ enum class OwnElement : uint8_t { included, excluded };
 inline constexpr std::string_view kOwnElementNames[] = {"included", "excluded"};
 template <> inline constexpr std::span<const std::string_view> kEnumNames<OwnElement>{kOwnElementNames};
 
-// Running sums along one axis. Inputs: x, axis (one integer).
+enum class RunningFn : uint8_t { sum, prod };
+inline constexpr std::string_view kRunningFnNames[] = {"sum", "prod"};
+template <> inline constexpr std::span<const std::string_view> kEnumNames<RunningFn>{kRunningFnNames};
+
+// Running sums, or products, along one axis. Inputs: x, axis (one integer).
 struct CumSum : OpBase<CumSum> {
   static constexpr std::string_view kName = "cum_sum";
   SumOrder order = SumOrder::forward;
   OwnElement own = OwnElement::included;
-  static constexpr auto kFields = std::tuple{field("order", &CumSum::order), field("own", &CumSum::own)};
+  RunningFn fn = RunningFn::sum;
+  static constexpr auto kFields = std::tuple{field("order", &CumSum::order), field("own", &CumSum::own), field("fn", &CumSum::fn)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;

@@ -136,9 +136,20 @@ class Builder {
     s.why_not = std::move(chosen.why_not);
     s.step = chosen.kernel->prepare(q.query);
     for (size_t i = 0; i < n.inputs.size(); ++i) s.in.push_back(input_buffer(n, *s.step, i));
+    copy_from_pool(n, s);
     for (size_t i = 0; i < n.outputs.size(); ++i) s.out.push_back(output_buffer(n, s, i));
     add_workspace(s);
     list_.steps.push_back(std::move(s));
+  }
+
+  // Memory of the pool has an owner of its own, which nothing planned may share: what would be a view of it is copied.
+  void copy_from_pool(const Node& n, PlanStep& s) {
+    if (s.step->view_of < 0) return;
+    const auto viewed = static_cast<size_t>(s.step->view_of);
+    if (list_.buffers[static_cast<size_t>(s.in[viewed])].kind != BufferKind::pool) return;
+    s.kernel = "copy";
+    s.step = device_.make_reorder(n.inputs[viewed]->type, nullptr, nullptr);
+    s.in = {s.in[viewed]};
   }
 
   int input_buffer(const Node& n, const Step& step, size_t i) {
@@ -172,9 +183,12 @@ class Builder {
   // The caller's tensor is written by the step that makes the value, where nothing else is in the way; else by a copy at the end.
   void add_output(size_t i) {
     const Value* v = graph_.outputs[i];
-    if (!v->type.is_static() || v->type.dtype == DType::string) return;
     const auto found = copies_.find(v);
-    if (found != copies_.end() && list_.buffers[static_cast<size_t>(found->second.front().buffer)].kind == BufferKind::pool) return;
+    if (found != copies_.end() && list_.buffers[static_cast<size_t>(found->second.front().buffer)].kind == BufferKind::pool) {
+      list_.pooled_outputs.push_back(found->second.front().buffer);
+      return;
+    }
+    if (!v->type.is_static() || v->type.dtype == DType::string) return;
     if (found != copies_.end())
       for (const auto& c : found->second) {
         Buffer& b = list_.buffers[static_cast<size_t>(c.buffer)];

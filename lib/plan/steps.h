@@ -9,6 +9,7 @@ struct StepList {
   std::vector<PlanStep> steps;
   std::vector<Buffer> buffers;
   std::vector<PlannedWeight> weights;
+  std::vector<int> pooled_outputs;                    // buffers of the pool that are outputs of the graph: needed to the end
 };
 StepList make_steps(const Graph& graph, const Device& device, int threads);
 

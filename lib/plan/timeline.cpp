@@ -160,6 +160,7 @@ StepList settled(const StepList& list, const Timeline& timeline) {
     if (b.first < 0) b.first = b.last;
     out.buffers.push_back(std::move(b));
   }
+  for (const int b : list.pooled_outputs) out.buffers[static_cast<size_t>(b)].last = end;
   std::vector<bool> ran(list.steps.size(), false);
   for (size_t p = 0; p < timeline.order.size(); ++p) {
     const auto s = static_cast<size_t>(timeline.order[p]);
