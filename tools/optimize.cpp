@@ -11,6 +11,8 @@
 #include "lib/ir/text.h"
 #include "lib/onnx/import.h"
 #include "lib/report/report.h"
+#include <unistd.h>
+
 #include "tools/command.h"
 #include "tools/device_choice.h"
 #include "tools/optimize_options.h"
@@ -52,7 +54,7 @@ Graph interface_of(const Graph& graph) {
 
 // Keeps the graph on which a pass failed; where it was put.
 std::string keep_reproducer(const std::string& text) {
-  const Path path = std::filesystem::temp_directory_path() / "onecard-reproducer.ir";
+  const Path path = std::filesystem::temp_directory_path() / ("onecard-reproducer-" + std::to_string(::getpid()) + ".ir");
   std::ofstream(path) << text;
   return path.string();
 }

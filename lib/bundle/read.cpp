@@ -107,7 +107,7 @@ void Bundle::read_index(const Bytes& bytes) {
     require(aligned(c.offset) && c.offset >= end && c.offset <= weights_.bytes && stored <= weights_.bytes - c.offset, ErrorKind::io, "constant ", constants_.size(), " lies outside the weights");
     const bool strings = c.type.dtype == DType::string;
     const uint64_t elements = static_cast<uint64_t>(element_count(dims)), plain = strings ? 0 : static_cast<uint64_t>(c.type.bytes());
-    if (strings) require(elements <= uint64_t{chunks} * format::kChunkBytes / 4, ErrorKind::io, "constant ", constants_.size(), " claims ", elements, " strings");
+    if (strings) require(elements <= stored / 4, ErrorKind::io, "constant ", constants_.size(), " claims ", elements, " strings");
     else require(chunks == (plain + format::kChunkBytes - 1) / format::kChunkBytes, ErrorKind::io, "constant ", constants_.size(), " has ", chunks, " pieces for ", plain, " bytes");
     end = c.offset + stored;
     constants_.push_back(std::move(c));
@@ -166,6 +166,7 @@ void Bundle::load(size_t i, std::span<std::byte> into) const {
       Bytes stored(c.chunk_bytes[k]);
       file_->read(offsets[k], stored);
       decode_chunk(c.encoding, stored, out, width);
+      if (c.type.dtype == DType::boolean) std::ranges::transform(out, out.begin(), [](std::byte b) { return b == std::byte{0} ? b : std::byte{1}; });
     }
   });
 }

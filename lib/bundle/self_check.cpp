@@ -47,6 +47,7 @@ std::vector<double> checked_values(const Tensor& t) {
 }
 
 Tensor random_tensor(const TensorType& type, uint64_t seed) {
+  if (type.container != Container::tensor && type.container != Container::sequence) return {};  // an empty optional
   Tensor t(type);
   if (type.dtype == DType::string || type.container != Container::tensor) return t;
   uint64_t state = seed * 0x2545f4914f6cdd1dull + 1;
@@ -107,6 +108,7 @@ SelfCheck read_self_check(std::span<const std::byte> stored) {
     const auto [dtype, dims] = read_type(r);
     const TensorType type(dtype, Shape::of(dims));
     if (seeded) {
+      require(static_cast<uint64_t>(type.bytes()) <= format::kMaxSelfCheckBytes, ErrorKind::io, "the self-check is damaged: an input of ", type.bytes(), " bytes");
       check.inputs.push_back(random_tensor(type, seed + i));
       continue;
     }

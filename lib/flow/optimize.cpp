@@ -227,6 +227,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     std::string why_not;
     if (const auto own = answers(optimized, device, *in, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
     else result.self_check_skipped = why_not;
+    // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
+    require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
   }
   progress("writing", 0);
   result.sizes = write_bundle(request.out, *optimized, manifest(request, result, sizes), check);

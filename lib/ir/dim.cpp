@@ -171,6 +171,7 @@ Dim operator*(const Dim& a, const Dim& b) {
 Dim operator/(const Dim& a, const Dim& b) {
   if (a.unknown_ || b.unknown_) return Dim::unknown();
   if (b.is_number() && b.number_ == 0) return Dim::unknown();
+  if (b.is_number() && b.number_ == -1) return a * b;  // the machine's division traps on the smallest number
   if (a.is_number() && b.is_number()) return floor_divide(a.number_, b.number_);
   if (a == b) return 1;
   const Dim::Polynomial divisor = b.polynomial();
@@ -179,6 +180,7 @@ Dim operator/(const Dim& a, const Dim& b) {
     Dim::Polynomial quotient, rest;
     for (const auto& [m, c] : a.polynomial()) {
       Dim::Monomial left = m;
+      if (coefficient == -1 && c == INT64_MIN) return Dim::unknown();  // the quotient does not fit
       bool whole = c % coefficient == 0;
       for (const auto& f : factors) {
         const auto at = std::find(left.begin(), left.end(), f);

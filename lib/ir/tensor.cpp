@@ -189,6 +189,11 @@ void Tensor::set_int(int64_t i, int64_t value) {
   });
 }
 
+void normalize_booleans(Tensor& t) {
+  if (t.dtype() != DType::boolean) return;
+  for (std::byte *b = t.raw(), *end = b + t.bytes(); b != end; ++b) *b = *b == std::byte{0} ? *b : std::byte{1};
+}
+
 ConstTensor materialize(const ConstTensor& t) {
   if (!t || !t->is_deferred()) return t;
   return std::make_shared<const Tensor>(t->clone());

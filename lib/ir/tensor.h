@@ -84,6 +84,8 @@ class Tensor {
   std::shared_ptr<const TensorSource> source_;
 };
 
+// Bytes of a boolean tensor that came from outside become 0 or 1: C++ knows no other booleans. Other types stay.
+void normalize_booleans(Tensor& t);
 // The same constant with its bytes in memory: itself when resident, else loaded now and freed with the last holder.
 ConstTensor materialize(const ConstTensor& t);
 // All elements as i64 or f64, whatever the stored type.

@@ -11,6 +11,7 @@ constexpr OnnxName kNames[] = {{"", "AffineGrid", 20}};
 }  // namespace
 
 std::vector<TensorType> AffineGrid::infer(const InferContext& in) const {
+  in.type(1);                                         // raises when it is missing
   const TensorType& theta = in.type(0);
   visit_float(theta.dtype, [](auto) {});
   const auto size = in.contents(1);

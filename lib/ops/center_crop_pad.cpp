@@ -24,6 +24,7 @@ int64_t margin(int64_t larger, int64_t smaller) { return larger > smaller ? (lar
 }  // namespace
 
 std::vector<TensorType> CenterCropPad::infer(const InferContext& in) const {
+  in.type(1);                                         // raises when it is missing
   TensorType y = in.type(0);
   require(y.dtype != DType::string && info(y.dtype).bits >= 8 && !y.quant, ErrorKind::model, "cannot crop or pad ", y.text());
   if (!y.shape.has_rank()) return {y};

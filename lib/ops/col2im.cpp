@@ -15,6 +15,7 @@ Window window_of(const Col2Im& op) { return {op.strides, op.dilations, op.pads, 
 }  // namespace
 
 std::vector<TensorType> Col2Im::infer(const InferContext& in) const {
+  for (const size_t needed : {size_t{1}, size_t{2}}) in.type(needed);
   const TensorType& x = in.type(0);
   visit_float(x.dtype, [](auto) {});
   require(!x.shape.has_rank() || x.shape.rank() == 3, ErrorKind::model, "x has shape ", x.shape.text(), "; it must be [N, C * block, L]");

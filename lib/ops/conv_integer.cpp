@@ -115,6 +115,7 @@ std::vector<TensorType> QLinearConv::infer(const InferContext& in) const {
   check_byte(in.type(0), "x");
   check_byte(in.type(3), "w");
   check_byte(in.type(7), "y's zero point");
+  for (const size_t scale : {1, 4, 6}) in.type(scale);  // raises when it is missing
   const Shape y = conv_shape(float_conv(*this), in.shape(0), in.shape(3));
   const Dim channels = y.has_rank() ? y[1] : Dim::unknown();
   check_parameter(in, 1, DType::f32, 1);

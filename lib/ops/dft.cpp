@@ -84,6 +84,7 @@ struct DftLine {
 void Dft::reference(Inputs in, Outputs out) const {
   const Dims dims = in[0]->dims();
   const auto rank = static_cast<int64_t>(dims.size());
+  require(out[0].rank() == rank, ErrorKind::model, "dft_length and axis must be single integers");
   const int64_t axis = resolved_axis(in.size() > 2 && in[2] ? in[2]->int_at(0) : -2, rank);
   const int64_t extent = dims[static_cast<size_t>(axis)], out_extent = out[0].dims()[static_cast<size_t>(axis)], out_parts = out[0].dims().back();
   const int64_t length = in.size() > 1 && in[1] ? in[1]->int_at(0) : default_length(*this, extent).number();

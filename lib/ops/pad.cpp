@@ -67,6 +67,7 @@ void pad_row(const ElementCopier& copy, Tensor& y, const Tensor* value, const st
 }  // namespace
 
 std::vector<TensorType> Pad::infer(const InferContext& in) const {
+  in.type(1);                                         // raises when it is missing
   const TensorType& x = tensor_type(in, 0);
   const auto quant = moved_quant(x);
   if (in.has(2)) require(tensor_type(in, 2).dtype == x.dtype, ErrorKind::model, "pads ", info(x.dtype).name, " with ", info(in.dtype(2)).name);

@@ -72,6 +72,7 @@ std::vector<RecurrentFunction> recurrent_functions(const RecurrentFields& f) {
 }
 
 std::vector<TensorType> infer_recurrent(const RecurrentFields& f, const InferContext& in, int64_t states) {
+  in.type(1);                                         // raises when it is missing
   recurrent_functions(f);
   const DType t = in.dtype(0);
   visit_float(t, [](auto) {});

@@ -37,6 +37,7 @@ std::vector<TensorType> Scan::infer(const InferContext& in) const {
   check_form(*this, in.size());
   const auto state_count = static_cast<size_t>(states), first_capture = static_cast<size_t>(states + scans);
   Dim steps = Dim::unknown();
+  for (size_t i = 0; i < state_count; ++i) in.type(i);  // raises when it is missing
   for (size_t i = 0; i < static_cast<size_t>(scans); ++i) {
     const TensorType& x = tensor_type(in, state_count + i);
     moved_quant(x);

@@ -5,6 +5,7 @@
 namespace onecard {
 
 std::vector<TensorType> Tile::infer(const InferContext& in) const {
+  in.type(1);                                         // raises when it is missing
   const TensorType& x = tensor_type(in, 0);
   const auto quant = moved_quant(x);
   if (!x.shape.has_rank()) return {TensorType(x.dtype, Shape::unranked(), quant)};

@@ -23,6 +23,7 @@ bool less_than(T a, T b) {
 }  // namespace
 
 std::vector<TensorType> TopK::infer(const InferContext& in) const {
+  in.type(1);                                         // raises when it is missing
   const TensorType& x = tensor_type(in, 0);
   require(is_numeric(x.dtype), ErrorKind::model, "orders ", info(x.dtype).name);
   const auto quant = moved_quant(x);

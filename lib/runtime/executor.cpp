@@ -56,7 +56,7 @@ struct Executor::Run {
   std::vector<std::shared_ptr<DeviceBuffer>> staged;  // device copies of pool buffers
   std::vector<const void*> in;                        // scratch of the step being launched
   std::vector<void*> out;
-  int64_t pool_bytes = 0;
+  int64_t pool_bytes = 0, pool_peak_bytes = 0;
 };
 
 Executor::Executor(GraphPtr graph, Device& device, ExecutorOptions options)
@@ -168,7 +168,7 @@ void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>
     if (const int alias = p.plan.buffers[i].alias_of; alias >= 0) p.pointers[i] = p.pointers[static_cast<size_t>(alias)];
   for (size_t s = 0; s < p.plan.steps.size(); ++s) run_step(p, run, s);
   finish_outputs(p, run, outputs);
-  pool_peak_bytes_ = std::max(pool_peak_bytes_, run.pool_bytes);
+  pool_peak_bytes_ = std::max(pool_peak_bytes_, run.pool_peak_bytes);
 }
 
 void Executor::run_step(Prepared& p, Run& run, size_t index) {
@@ -269,19 +269,25 @@ void Executor::run_dynamic(Prepared& p, Run& run, size_t index) {
     const TensorType& declared = node.outputs[i]->type;
     if (declared.is_static() && declared.dtype != DType::string)
       require(out[i].type().shape == declared.shape && out[i].dtype() == declared.dtype, ErrorKind::model, "gives ", out[i].type().text(), " where ", declared.text(), " was inferred");
-    run.pool_bytes += tensor_bytes(out[i]);
+    run.pool_bytes += tensor_bytes(out[i]) - tensor_bytes(run.pool[b]);
     run.pool[b] = std::move(out[i]);
   }
+  run.pool_peak_bytes = std::max(run.pool_peak_bytes, run.pool_bytes);
+  const int64_t needed = p.plan.memory.peak_bytes + run.pool_bytes;
+  require(!options_.memory_limit_bytes || needed <= *options_.memory_limit_bytes, ErrorKind::does_not_fit, "results whose size depends on data need ", run.pool_bytes,
+          " bytes beside the plan's ", p.plan.memory.peak_bytes, ", the memory limit is ", options_.memory_limit_bytes.value_or(0));
   for (size_t b = 0; b < run.pool.size(); ++b)        // what no later step reads is freed
     if (p.plan.buffers[b].kind == BufferKind::pool && !p.is_result[b] && p.plan.buffers[b].last <= static_cast<int64_t>(index) && run.pool[b].has_value() && p.plan.buffers[b].first < static_cast<int64_t>(index))
-      run.pool[b] = Tensor();
+      run.pool_bytes -= tensor_bytes(run.pool[b]), run.pool[b] = Tensor();
 }
 
 std::vector<Tensor> Executor::run_body(const Graph& body, const std::vector<const Tensor*>& inputs) {
   auto& executor = bodies_[&body];
   if (!executor) {
-    // Bodies belong to ops, which the network's graph keeps alive.
-    executor.reset(new Executor(GraphPtr(graph_, &body), device_, options_, weights_, widened_));
+    // Bodies belong to ops, which the network's graph keeps alive. They get what the plans around them leave of the memory limit.
+    ExecutorOptions left = options_;
+    if (left.memory_limit_bytes) *left.memory_limit_bytes -= largest_.peak_bytes - largest_.reserve_bytes;
+    executor.reset(new Executor(GraphPtr(graph_, &body), device_, left, weights_, widened_));
     if (tap_) executor->set_tap(tap_);
   }
   return executor->run(inputs);

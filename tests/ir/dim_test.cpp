@@ -40,6 +40,9 @@ TEST(Dim, UnknownAndOverflow) {
   EXPECT_EQ(Dim::unknown() * Dim(0), Dim(0));
   EXPECT_TRUE((Dim(INT64_MAX) + Dim(1)).is_unknown());
   EXPECT_TRUE((kB / Dim(0)).is_unknown());
+  EXPECT_TRUE((Dim(INT64_MIN) / Dim(-1)).is_unknown());
+  EXPECT_TRUE((kB * Dim(INT64_MIN) / (kB * Dim(-1))).is_unknown());
+  EXPECT_EQ(Dim(7) / Dim(-1), Dim(-7));
   EXPECT_FALSE(same_size(Dim::unknown(), Dim::unknown()));
 }
 

@@ -51,6 +51,12 @@ TEST(Slice, CountsFromEitherEnd) {
   EXPECT_EQ(sliced("7", "3", "10"), "f32[2,0]");
 }
 
+// Hostile text may leave out what an operator needs; a model error, not a read of what is not there.
+TEST(Inference, MissingInputsAreRefused) {
+  for (const char* call : {"pad(%x)", "tile(%x)", "top_k(%x)", "center_crop_pad(%x) {axes=[0]}", "col2im(%x)", "col2im(%x, %n)", "affine_grid(%x)", "gru(%x, _, %x)", "lstm(%x, _, %x)", "rnn(%x, _, %x)"})
+    EXPECT_THROW(last_type("%x: f32[1,4,4]", std::string("  %n: i64[2] = constant\n  %y = ") + call, "y"), Error) << call;
+}
+
 TEST(Split, DividesSymbolicExtents) {
   EXPECT_EQ(last_type("%x: f32[2,3*d]", "  %y: f32[2,d], %z: f32[2,d], %w: f32[2,d] = split(%x) {axis=1, outputs=3}", "w"), "f32[2,d]");
 }

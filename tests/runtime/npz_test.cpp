@@ -31,6 +31,29 @@ TEST(Npz, ReadsDeflatedEntries) {
   }
 }
 
+// An .npy file of version 1.0 with this dictionary and no data.
+std::vector<std::byte> npy_of(const std::string& dictionary) {
+  std::string file("\x93NUMPY\x01\x00", 8);
+  file += static_cast<char>(dictionary.size());
+  file += '\0';
+  file += dictionary;
+  const auto bytes = std::as_bytes(std::span(file));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(Npy, HostileHeadersAreRefused) {
+  for (const char* text : {"{'descr': '', 'fortran_order': False, 'shape': (1,)}", "{'descr': '<U0', 'fortran_order': False, 'shape': (1099511627776,)}",
+                           "{'descr': '>f4', 'fortran_order': False, 'shape': (0,)}", "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}"})
+    EXPECT_THROW(read_npy(npy_of(text)), Error) << text;
+}
+
+TEST(Npy, BooleansAreZeroOrOne) {
+  auto bytes = write_npy(Tensor::of<bool>({2}, {true, false}));
+  bytes[bytes.size() - 2] = std::byte{7};
+  const Tensor t = read_npy(bytes);
+  EXPECT_EQ(t.raw()[0], std::byte{1});
+}
+
 TEST(Npz, DamageIsRefused) {
   const std::string good = read_text(Path(ONECARD_SOURCE) / "samples/quickstart/calibration.npz");
   const Path file = std::filesystem::temp_directory_path() / ("onecard-npz-damaged-" + std::to_string(::getpid()) + ".npz");

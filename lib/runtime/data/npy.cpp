@@ -9,6 +9,7 @@ namespace onecard {
 namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
+constexpr size_t kMaxEmptyStrings = 1 << 20;           // of an array whose strings take no bytes
 
 struct Header {
   std::string descr;
@@ -41,6 +42,8 @@ Header read_header(std::span<const std::byte> file) {
   const auto descr = header_field(text, "descr");
   require(!descr.empty() && descr[0] == '\'', ErrorKind::io, "structured .npy arrays are not supported");
   h.descr = std::string(descr.substr(1, descr.find('\'', 1) - 1));
+  require(h.descr.size() >= 2, ErrorKind::io, "a damaged .npy header");
+  require(h.descr[0] != '>', ErrorKind::io, "an .npy array in big-endian order; save it with numpy.ascontiguousarray(a, a.dtype.newbyteorder('<'))");
   h.fortran = header_field(text, "fortran_order").starts_with("True");
   auto shape = header_field(text, "shape");
   shape = shape.substr(0, shape.find(')'));
@@ -85,7 +88,7 @@ std::vector<uint32_t> code_points(const std::string& s) {
 Tensor read_strings(const Header& h, std::span<const std::byte> data) {
   const size_t width = static_cast<size_t>(std::strtoul(h.descr.c_str() + 2, nullptr, 10)), unit = h.descr[1] == 'U' ? 4 : 1;
   const auto n = static_cast<size_t>(element_count(h.dims));
-  require(width < (1u << 20) && (width == 0 || n <= data.size() / (width * unit)), ErrorKind::io, "an .npy file cut short");
+  require(width < (1u << 20) && n <= (width == 0 ? kMaxEmptyStrings : data.size() / (width * unit)), ErrorKind::io, "an .npy file cut short");
   std::vector<std::string> out(n);
   for (size_t i = 0; i < n; ++i)
     for (size_t k = 0; k < width; ++k) {
@@ -110,11 +113,12 @@ Tensor read_npy(std::span<const std::byte> file) {
   require(!h.fortran || h.dims.size() < 2, ErrorKind::io, "an .npy array in Fortran order; save it with numpy.ascontiguousarray");
   if (h.descr.size() > 2 && (h.descr[1] == 'U' || h.descr[1] == 'S')) return read_strings(h, data);
   for (const auto& row : kRows) {
-    if (h.descr.substr(1) != row.descr.substr(1) || h.descr[0] == '>') continue;
+    if (h.descr.substr(1) != row.descr.substr(1)) continue;
     const int64_t bytes = storage_bytes(row.dtype, element_count(h.dims));
     require(static_cast<uint64_t>(bytes) <= data.size(), ErrorKind::io, "an .npy file cut short: needs ", bytes, " bytes of data, has ", data.size());
     Tensor t(row.dtype, h.dims);
     if (bytes > 0) std::memcpy(t.raw(), data.data(), static_cast<size_t>(bytes));
+    normalize_booleans(t);
     return t;
   }
   fail(ErrorKind::io, "an .npy array of type '", h.descr, "' is not supported");

@@ -115,7 +115,10 @@ std::vector<std::pair<std::string, Tensor>> read_npz(const Path& path) {
   const auto file = MappedFile::open(path);
   const Reader zip(file->bytes());
   std::vector<std::pair<std::string, Tensor>> arrays;
+  uint64_t claimed = 0;                               // several entries may name the same deflated bytes
   for (const auto& e : read_directory(zip)) {
+    claimed += e.size;
+    require(claimed / 1100 <= zip.size(), ErrorKind::io, "its arrays claim ", claimed, " bytes");
     std::string name = e.name;
     if (name.ends_with(".npy")) name.resize(name.size() - 4);
     ErrorScope inner("array '" + name + "'");

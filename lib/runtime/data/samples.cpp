@@ -175,6 +175,7 @@ Tensor read_tensor_file(const Path& path, const Value& input, const std::optiona
   Tensor t(input.type);
   require(static_cast<int64_t>(file->bytes().size()) == t.bytes(), ErrorKind::io, "the file has ", file->bytes().size(), " bytes, ", input.type.text(), " needs ", t.bytes());
   std::memcpy(t.raw(), file->bytes().data(), file->bytes().size());
+  normalize_booleans(t);
   return t;
 }
 

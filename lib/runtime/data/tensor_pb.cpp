@@ -117,6 +117,7 @@ PbTensor read_tensor(std::span<const std::byte> bytes) {
     require(static_cast<uint64_t>(need) == p.raw.size(), ErrorKind::io, "a tensor file with ", p.raw.size(), " bytes of data where ", need, " are needed");
     Tensor t(dtype, p.dims);
     if (need > 0) std::memcpy(t.raw(), p.raw.data(), p.raw.size());
+    normalize_booleans(t);
     return {p.name, std::move(t)};
   }
   const bool is_complex = info(dtype).kind == DKind::complex;
@@ -127,6 +128,7 @@ PbTensor read_tensor(std::span<const std::byte> bytes) {
   // Typed fields hold the bits of each element, low bytes first; complex numbers as pairs of half their width.
   const size_t width = is_complex ? static_cast<size_t>(info(dtype).bits) / 16 : static_cast<size_t>(std::max(1, info(dtype).bits / 8));
   for (size_t i = 0; i < p.numbers.size(); ++i) std::memcpy(t.raw() + i * width, &p.numbers[i], width);
+  normalize_booleans(t);
   return {p.name, std::move(t)};
 }
 
