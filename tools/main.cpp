@@ -1,8 +1,10 @@
 #include "tools/command.h"
 #include "tools/model_file.h"
+#include "tools/waiting.h"
 
 int main(int argc, char** argv) {
   using namespace onecard;
+  bound_waiting(argv);
   static constexpr Command kCommands[] = {
       {"optimize", "turn an ONNX model into one compressed, verified bundle", set_up_optimize},
       {"run", "run samples through a model or bundle and compare with known answers", set_up_run},

@@ -25,6 +25,11 @@ void widen(ValueRange& r, const Tensor& t) {
   else if (t.dtype() == DType::bf16) scan(t.data<BFloat16>());
 }
 
+bool is_finite(const Tensor& t) {
+  if (!t.has_value() || t.dtype() != DType::f32) return true;
+  return std::all_of(t.data<float>().begin(), t.data<float>().end(), [](float v) { return std::isfinite(v); });
+}
+
 }  // namespace
 
 std::map<std::string, ValueRange> calibrate_ranges(const GraphPtr& graph, Device& device, const SampleSource& samples, const Carry& carry,
@@ -43,6 +48,7 @@ std::map<std::string, ValueRange> calibrate_ranges(const GraphPtr& graph, Device
     std::vector<const Tensor*> in;
     for (size_t k = 0; k < sample.inputs.size(); ++k) {
       in.push_back(&sample.inputs[k]);
+      require(is_finite(sample.inputs[k]), ErrorKind::usage, "sample '", sample.name, "': input '", graph->inputs[k]->name, "' holds NaN or infinity: ranges cannot be found on it");
       see(graph->inputs[k]->name, sample.inputs[k]);
     }
     executor.run(in, outputs);
