@@ -1,4 +1,5 @@
 // Ops that move elements, for every way elements are stored.
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "lib/ops/data_ops.h"
@@ -11,7 +12,7 @@ namespace {
 // A tensor whose elements number themselves, as far as the type can count.
 Tensor counted(DType dtype, const Dims& dims) {
   Tensor t(dtype, dims);
-  const int64_t wrap = dtype == DType::boolean ? 2 : int64_t{1} << std::min(info(dtype).bits - 1, 20);
+  const int64_t wrap = dtype == DType::boolean ? 2 : int64_t{1} << std::clamp(info(dtype).bits - 1, 0, 20);  // strings have no bits
   for (int64_t i = 0; i < t.elements(); ++i) {
     if (dtype == DType::string) t.text()[static_cast<size_t>(i)] = std::to_string(i);
     else if (info(dtype).kind == DKind::complex) reinterpret_cast<float*>(t.raw())[i * info(dtype).bits / 32] = static_cast<float>(i);
