@@ -110,7 +110,8 @@ nlohmann::ordered_json memory_json(const MemorySummary& m, const std::optional<i
 
 std::string memory_text(const MemorySummary& m) {
   return "peak " + bytes_text(m.peak_bytes) + " (weights " + bytes_text(m.weights_bytes) + ", arena " + bytes_text(m.arena_bytes) + " of at least " +
-         bytes_text(m.arena_lower_bound_bytes) + ", inputs and outputs " + bytes_text(m.io_bytes) + ")";
+         bytes_text(m.arena_lower_bound_bytes) + ", inputs and outputs " + bytes_text(m.io_bytes) + ", staging " + bytes_text(m.staging_bytes) +
+         (m.reserve_bytes ? ", reserve " + bytes_text(m.reserve_bytes) : "") + ")";
 }
 
 }  // namespace onecard
