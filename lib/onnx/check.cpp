@@ -10,6 +10,13 @@ namespace {
 
 constexpr size_t kMaxNames = 5;                       // node names listed per operator
 
+// Operators on maps, which are no tensors, and what to do about them.
+constexpr std::pair<std::string_view, std::string_view> kOnMaps[] = {
+    {"ZipMap", "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same numbers"},
+    {"CastMap", "takes maps, and values are tensors here; begin the model at this node's output"},
+    {"DictVectorizer", "takes maps, and values are tensors here; begin the model at this node's output"},
+};
+
 // Walks every node of a model, each function once, and collects what cannot be imported.
 class Search {
  public:
@@ -63,6 +70,8 @@ class Search {
     const std::string domain = standard_domain(node.domain());
     if (const auto* importer = find_importer(domain, node.op_type()))
       return "needs opset " + std::to_string(importer->onnx.since_opset) + " or later; re-export the model";
+    for (const auto& [op_type, reason] : kOnMaps)
+      if (domain == "ai.onnx.ml" && node.op_type() == op_type) return std::string(reason);
     const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
     if (!known.contains(domain)) return "an operator of the domain '" + domain + "', which is not ONNX's and not defined in the model";
     const bool exists = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset_of(node, opsets)), domain) != nullptr;

@@ -13,6 +13,49 @@ namespace {
 
 constexpr int64_t kExportIrVersion = 10;
 
+// The newest version of a domain in which every operator written is defined; raises model when there is none.
+int64_t version_for(const std::string& domain, const std::set<std::string>& op_types) {
+  const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  const auto range = known.find(domain);
+  if (range == known.end()) return 1;
+  int64_t oldest = 1, newest = range->second.second;
+  for (const auto& op_type : op_types) {
+    const auto* schema = onnx::OpSchemaRegistry::Schema(op_type, range->second.second, domain);
+    require(schema != nullptr, ErrorKind::internal, "onnx knows no operator ", domain, ".", op_type);
+    if (schema->Deprecated()) newest = std::min<int64_t>(newest, schema->SinceVersion() - 1);
+    else oldest = std::max<int64_t>(oldest, schema->SinceVersion());
+  }
+  require(oldest <= newest, ErrorKind::model, "no one version of the domain '", domain, "' has all operators needed");
+  return newest;
+}
+
+// How many inputs of the node are written: what an operator has as attributes is a constant input here, after its own.
+size_t written_inputs(const Node& node, const OnnxForm& form) {
+  if (!node.op->subgraphs().empty()) return formal_inputs(*node.op).node;
+  const auto* schema = form.domain.empty() ? nullptr : onnx::OpSchemaRegistry::Schema(form.op_type, form.domain);
+  return schema ? std::min(node.inputs.size(), static_cast<size_t>(schema->max_input())) : node.inputs.size();
+}
+
+void add_used_names(const onnx::GraphProto& graph, std::set<std::string>& used) {
+  for (const auto& output : graph.output()) used.insert(output.name());
+  for (const auto& node : graph.node()) {
+    used.insert(node.input().begin(), node.input().end());
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g()) add_used_names(attribute.g(), used);
+  }
+}
+
+// Drops constants that no node names: those that became attributes.
+void drop_unused_initializers(onnx::GraphProto& graph) {
+  std::set<std::string> used;
+  add_used_names(graph, used);
+  auto& all = *graph.mutable_initializer();
+  int kept = 0;
+  for (int i = 0; i < all.size(); ++i)
+    if (used.contains(all[i].name())) all.SwapElements(i, kept++);
+  all.DeleteSubrange(kept, all.size() - kept);
+}
+
 void set_value_info(onnx::ValueInfoProto& out, const std::string& name, const TensorType& type) {
   out.set_name(name);
   *out.mutable_type() = type_to_proto(type);
@@ -65,13 +108,12 @@ onnx::ModelProto Exporter::run(const Graph& original) {
   for (const Value* v : graph.inputs) set_value_info(*out.add_input(), names.at(v), v->type);
   add_nodes(graph, names, out);
   for (const Value* v : graph.outputs) set_value_info(*out.add_output(), names.at(v), v->type);
-  domains_.insert("");
-  const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
-  for (const auto& domain : domains_) {
+  drop_unused_initializers(out);
+  domains_[""];
+  for (const auto& [domain, op_types] : domains_) {
     auto& import = *model_.add_opset_import();
     import.set_domain(domain);
-    const auto range = known.find(domain);
-    import.set_version(domain.empty() ? kExportOpset : range == known.end() ? 1 : range->second.second);
+    import.set_version(domain.empty() ? kExportOpset : version_for(domain, op_types));
   }
   return std::move(model_);
 }
@@ -102,10 +144,10 @@ void Exporter::add_node(const Node& node, Names& names, onnx::GraphProto& out) {
   if (node.as<Quantize>() || node.as<Dequantize>()) return add_quantize(node, names, out);
   const auto form = node.op->to_onnx(node);
   require(form.has_value(), ErrorKind::internal, "has no ONNX form");
-  const size_t inputs = node.op->subgraphs().empty() ? node.inputs.size() : formal_inputs(*node.op).node;
+  const size_t inputs = written_inputs(node, *form);
   auto& proto = new_node(out, form->op_type, node.name);
   proto.set_domain(form->domain);
-  domains_.insert(form->domain);
+  domains_[form->domain].insert(form->op_type);
   set_io(node, inputs, names, proto);
   for (const auto& [name, value] : form->attributes) add_attribute(node, name, value, names, proto);
 }
