@@ -8,11 +8,13 @@ namespace onecard {
 
 namespace {
 
-constexpr size_t kMaxNames = 5;                       // node names listed per operator
+constexpr size_t kMaxNames = 5;  // node names listed per operator
 
 // Operators on maps, which are no tensors, and what to do about them.
 constexpr std::pair<std::string_view, std::string_view> kOnMaps[] = {
-    {"ZipMap", "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same numbers"},
+    {"ZipMap",
+     "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same "
+     "numbers"},
     {"CastMap", "takes maps, and values are tensors here; begin the model at this node's output"},
     {"DictVectorizer", "takes maps, and values are tensors here; begin the model at this node's output"},
 };
@@ -91,7 +93,7 @@ class Search {
   }
 
   Operators operators_;
-  std::set<const onnx::FunctionProto*> visited_;      // membership only
+  std::set<const onnx::FunctionProto*> visited_;  // membership only
   std::map<std::tuple<std::string, std::string, int64_t>, Unsupported> found_;
 };
 
@@ -109,7 +111,8 @@ std::vector<Unsupported> find_unsupported(const Path& model, const ImportOptions
 }
 
 std::string to_text(const Unsupported& u) {
-  std::string text = (u.domain.empty() ? "" : u.domain + ".") + u.op_type + " (opset " + std::to_string(u.opset) + ", " + std::to_string(u.count) + (u.count == 1 ? " node" : " nodes");
+  std::string text = (u.domain.empty() ? "" : u.domain + ".") + u.op_type + " (opset " + std::to_string(u.opset) + ", " + std::to_string(u.count) +
+                     (u.count == 1 ? " node" : " nodes");
   for (size_t i = 0; i < u.node_names.size(); ++i) text += (i == 0 ? ": '" : ", '") + u.node_names[i] + "'";
   if (u.count > static_cast<int64_t>(u.node_names.size()) && !u.node_names.empty()) text += ", …";
   return text + "): " + u.reason;

@@ -199,7 +199,7 @@ void Exporter::add_body(const Node& node, const Graph& original, const Names& ou
     names[&v] = v.is_constant() ? initializer(v.name, v.constant) : unique(v.name);
   }
   add_nodes(body, names, out);
-  std::set<const Value*> given;                       // membership only
+  std::set<const Value*> given;  // membership only
   for (const Value* v : body.outputs) set_value_info(*out.add_output(), body_output(v, names, given, out), v->type);
 }
 

@@ -51,8 +51,8 @@ class Exporter {
   onnx::ModelProto model_;
   std::set<std::string> taken_, node_names_;
   std::map<std::string, std::set<std::string>> domains_;  // operators written, by domain
-  std::map<const Tensor*, std::string> stored_;       // looked up only
-  std::vector<std::unique_ptr<Graph>> kept_;          // rewritten bodies whose values are keys of Names
+  std::map<const Tensor*, std::string> stored_;           // looked up only
+  std::vector<std::unique_ptr<Graph>> kept_;              // rewritten bodies whose values are keys of Names
 };
 
 }  // namespace onecard

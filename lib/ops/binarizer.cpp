@@ -27,7 +27,7 @@ std::vector<Value*> Binarizer::from_onnx(const OnnxNode& node) {
   const auto threshold = static_cast<double>(node.attr<float>("threshold", 0));
   BinaryFn fn = BinaryFn::greater;
   Tensor limit = scalar_tensor(dtype, threshold);
-  if (is_integer(dtype)) {                            // x > t is x > floor(t); below every integer it is x >= the least of all
+  if (is_integer(dtype)) {  // x > t is x > floor(t); below every integer it is x >= the least of all
     limit = visit_numeric(dtype, [&]<class T>(TypeTag<T>) { return Tensor::scalar<T>(narrow<T>(std::floor(threshold))); });
     if (std::floor(threshold) < limit.at(0)) fn = BinaryFn::greater_equal;
     require(!std::isnan(threshold), ErrorKind::model, "the threshold is NaN");

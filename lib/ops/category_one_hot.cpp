@@ -35,7 +35,8 @@ void CategoryOneHot::reference(Inputs in, Outputs out) const {
   std::fill(y.begin(), y.end(), 0.0f);
   const std::vector<int64_t> places = find_keys(*in[1], x);
   for (size_t i = 0; i < places.size(); ++i) {
-    require(places[i] >= 0 || unknown == UnknownCategory::zeros, ErrorKind::model, "element ", i, " is none of the categories, which attribute 'zeros' = 0 forbids");
+    require(places[i] >= 0 || unknown == UnknownCategory::zeros, ErrorKind::model, "element ", i,
+            " is none of the categories, which attribute 'zeros' = 0 forbids");
     if (places[i] < 0) continue;
     const int64_t column = columns.data<int64_t>()[static_cast<size_t>(places[i])];
     require(column >= 0 && column < depth, ErrorKind::model, "column ", column, " of ", depth);
@@ -46,7 +47,8 @@ void CategoryOneHot::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> CategoryOneHot::to_onnx(const Node& node) const {
   if (!node.inputs[1]->is_constant() || !node.inputs[2]->is_constant()) return std::nullopt;
   const ConstTensor keys = materialize(node.inputs[1]->constant), columns = materialize(node.inputs[2]->constant);
-  if (keys->elements() == 0 || keys->elements() != columns->elements() || (keys->dtype() != DType::string && keys->dtype() != DType::i64)) return std::nullopt;
+  if (keys->elements() == 0 || keys->elements() != columns->elements() || (keys->dtype() != DType::string && keys->dtype() != DType::i64))
+    return std::nullopt;
   // The last of equal categories counts: a column that none has gets one that stands later too.
   std::vector<int64_t> key_at(static_cast<size_t>(depth), -1);
   for (int64_t i = 0; i < keys->elements(); ++i) {

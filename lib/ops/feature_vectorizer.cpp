@@ -11,7 +11,8 @@ constexpr OnnxName kNames[] = {{"ai.onnx.ml", "FeatureVectorizer", 1}};
 // x as f32 [N, ..]: [C] becomes [1, C], more axes are one.
 Value* add_matrix(const OnnxNode& node, Value* x) {
   const Shape& shape = x->type.shape;
-  require(is_numeric(x->type.dtype) && shape.has_rank() && shape.rank() >= 1, ErrorKind::model, "needs inputs of numbers and known rank, not ", x->type.text());
+  require(is_numeric(x->type.dtype) && shape.has_rank() && shape.rank() >= 1, ErrorKind::model, "needs inputs of numbers and known rank, not ",
+          x->type.text());
   if (x->type.dtype != DType::f32) {
     Cast cast;
     cast.to = DType::f32;
@@ -44,7 +45,8 @@ const std::span<const OnnxName> FeatureVectorizer::kOnnx{kNames};
 
 std::vector<Value*> FeatureVectorizer::from_onnx(const OnnxNode& node) {
   const auto widths = node.attr<std::vector<int64_t>>("inputdimensions", {});
-  require(widths.empty() || widths.size() == node.inputs.size(), ErrorKind::model, "has ", widths.size(), " entries in 'inputdimensions' for ", node.inputs.size(), " inputs");
+  require(widths.empty() || widths.size() == node.inputs.size(), ErrorKind::model, "has ", widths.size(), " entries in 'inputdimensions' for ",
+          node.inputs.size(), " inputs");
   std::vector<Value*> parts;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Value* part = add_matrix(node, node.needed(i));

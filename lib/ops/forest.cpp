@@ -10,8 +10,8 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kBlock = 64;                        // rows that one tree sees while it is in the cache
-constexpr int64_t kBlockScores = 1 << 16;             // of all rows of a block
+constexpr int64_t kBlock = 64;             // rows that one tree sees while it is in the cache
+constexpr int64_t kBlockScores = 1 << 16;  // of all rows of a block
 
 const TensorType& array(const InferContext& in, size_t i, DType dtype, int64_t rank) {
   const TensorType& t = plain_tensor(in, i);
@@ -24,12 +24,19 @@ const TensorType& array(const InferContext& in, size_t i, DType dtype, int64_t r
 template <class T>
 class Forest {
  public:
-  Forest(Inputs in, int64_t targets) : nodes_(in[kForestNodes]->data<int32_t>()), thresholds_(in[kForestThresholds]->data<T>()), roots_(in[kForestRoots]->data<int32_t>()),
-        leaves_(in[kForestLeaves]->data<int32_t>()), targets_(in[kForestTargets]->data<int32_t>()), weights_(in[kForestWeights]->data<T>()), count_(targets) {
+  Forest(Inputs in, int64_t targets)
+      : nodes_(in[kForestNodes]->data<int32_t>()),
+        thresholds_(in[kForestThresholds]->data<T>()),
+        roots_(in[kForestRoots]->data<int32_t>()),
+        leaves_(in[kForestLeaves]->data<int32_t>()),
+        targets_(in[kForestTargets]->data<int32_t>()),
+        weights_(in[kForestWeights]->data<T>()),
+        count_(targets) {
     const Tensor* sets = in.size() > kForestSets ? in[kForestSets] : nullptr;
     const Tensor* members = in.size() > kForestMembers ? in[kForestMembers] : nullptr;
     if (sets && members) sets_ = sets->data<int32_t>(), members_ = members->data<T>();
-    require(nodes_.size() == 4 * thresholds_.size() && targets_.size() == weights_.size() && !leaves_.empty(), ErrorKind::model, "the arrays of the trees do not fit together");
+    require(nodes_.size() == 4 * thresholds_.size() && targets_.size() == weights_.size() && !leaves_.empty(), ErrorKind::model,
+            "the arrays of the trees do not fit together");
   }
 
   size_t trees() const { return roots_.size(); }
@@ -49,7 +56,8 @@ class Forest {
     const int64_t leaf = ~at;
     require(leaf + 1 < std::ssize(leaves_), ErrorKind::model, "the trees have no leaf ", leaf);
     const int32_t begin = leaves_[static_cast<size_t>(leaf)], end = leaves_[static_cast<size_t>(leaf) + 1];
-    require(begin >= 0 && begin <= end && end <= std::ssize(targets_), ErrorKind::model, "leaf ", leaf, " of the trees has no votes ", begin, " to ", end);
+    require(begin >= 0 && begin <= end && end <= std::ssize(targets_), ErrorKind::model, "leaf ", leaf, " of the trees has no votes ", begin, " to ",
+            end);
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
       require(targets_[i] >= 0 && targets_[i] < count_, ErrorKind::model, "the trees vote for target ", targets_[i], " of ", count_);
       vote(targets_[i], static_cast<double>(weights_[i]));
@@ -73,7 +81,8 @@ class Forest {
     if (x != x) return false;
     require(set >= 0 && set + 1 < std::ssize(sets_), ErrorKind::model, "the trees have no set ", set);
     const int32_t begin = sets_[static_cast<size_t>(set)], end = sets_[static_cast<size_t>(set) + 1];
-    require(begin >= 0 && begin <= end && end <= std::ssize(members_), ErrorKind::model, "set ", set, " of the trees has no members ", begin, " to ", end);
+    require(begin >= 0 && begin <= end && end <= std::ssize(members_), ErrorKind::model, "set ", set, " of the trees has no members ", begin, " to ",
+            end);
     return std::binary_search(members_.begin() + begin, members_.begin() + end, x);
   }
 
@@ -99,15 +108,16 @@ void add_vote(ForestScores& s, Aggregate aggregate, int32_t target, double weigh
 
 // Rows from `first` on of x in the thresholds' type.
 template <class T>
-void evaluate_block(const Forest<T>& forest, const T* x, int64_t features, int64_t first, int64_t rows, Aggregate aggregate, std::vector<ForestScores>& scores,
-                    const std::function<void(int64_t, ForestScores&)>& take) {
+void evaluate_block(const Forest<T>& forest, const T* x, int64_t features, int64_t first, int64_t rows, Aggregate aggregate,
+                    std::vector<ForestScores>& scores, const std::function<void(int64_t, ForestScores&)>& take) {
   for (ForestScores& s : scores) {
     std::fill(s.score.begin(), s.score.end(), 0.0);
     std::fill(s.voted.begin(), s.voted.end(), uint8_t{0});
   }
   for (size_t tree = 0; tree < forest.trees(); ++tree)
     for (int64_t r = 0; r < rows; ++r)
-      forest.walk(tree, x + r * features, features, [&](int32_t target, double weight) { add_vote(scores[static_cast<size_t>(r)], aggregate, target, weight); });
+      forest.walk(tree, x + r * features, features,
+                  [&](int32_t target, double weight) { add_vote(scores[static_cast<size_t>(r)], aggregate, target, weight); });
   for (int64_t r = 0; r < rows; ++r) {
     ForestScores& s = scores[static_cast<size_t>(r)];
     if (aggregate == Aggregate::average)
@@ -130,10 +140,11 @@ void evaluate_as(Inputs in, int64_t targets, Aggregate aggregate, const std::fun
       const int64_t count = std::min(block_rows, end - first);
       const T* block = converted.data();
       if (converted.empty()) block = x.data<T>().data() + first * features;
-      else visit_numeric(x.dtype(), [&]<class X>(TypeTag<X>) {
-        const auto from = x.data<X>().subspan(static_cast<size_t>(first * features), static_cast<size_t>(count * features));
-        std::transform(from.begin(), from.end(), converted.begin(), [](X v) { return static_cast<T>(v); });
-      });
+      else
+        visit_numeric(x.dtype(), [&]<class X>(TypeTag<X>) {
+          const auto from = x.data<X>().subspan(static_cast<size_t>(first * features), static_cast<size_t>(count * features));
+          std::transform(from.begin(), from.end(), converted.begin(), [](X v) { return static_cast<T>(v); });
+        });
       evaluate_block(forest, block, features, first, count, aggregate, scores, take);
     }
   });
@@ -150,7 +161,8 @@ Dim check_forest_types(const InferContext& in, int64_t targets) {
   for (const size_t i : {kForestRoots, kForestLeaves, kForestTargets}) array(in, i, DType::i32, 1);
   for (const size_t i : {kForestThresholds, kForestWeights}) array(in, i, type, 1);
   const TensorType& nodes = array(in, kForestNodes, DType::i32, 2);
-  require(!nodes.shape.has_rank() || !nodes.shape[1].is_number() || nodes.shape[1] == Dim(4), ErrorKind::model, "the nodes are ", nodes.shape.text(), ", not [n,4]");
+  require(!nodes.shape.has_rank() || !nodes.shape[1].is_number() || nodes.shape[1] == Dim(4), ErrorKind::model, "the nodes are ", nodes.shape.text(),
+          ", not [n,4]");
   require(targets >= 1 && targets <= kMostTargets, ErrorKind::model, "has ", targets, " targets");
   if (in.has(kForestBase)) array(in, kForestBase, type, 1);
   require(in.has(kForestSets) == in.has(kForestMembers), ErrorKind::model, "sets and their members come together");

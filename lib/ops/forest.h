@@ -7,20 +7,20 @@ namespace onecard {
 enum class TreeTest : uint8_t { less_equal, less, greater_equal, greater, equal, not_equal, member };
 constexpr int64_t kTreeTests = 7;
 constexpr int64_t kMostTargets = 1 << 24;
-constexpr int32_t kMissingBit = 8, kSetShift = 4;      // of the second column of the nodes
+constexpr int32_t kMissingBit = 8, kSetShift = 4;  // of the second column of the nodes
 
 // Decision trees are held by arrays, inputs of the ops that evaluate them, in this order after x:
 enum ForestInput : size_t {
-  kForestNodes = 1,    // i32 [nodes, 4]: feature; test | missing << 3 | set << 4; child when true; child when false. A child below 0 is leaf ~child,
-                       // any other a node that comes later, so that every walk ends. missing: NaN takes the true branch.
-  kForestThresholds,   // f32 or f64 [nodes], the type that features are compared in
-  kForestRoots,        // i32 [trees], a node or ~leaf
-  kForestLeaves,       // i32 [leaves + 1]: where each leaf's votes begin; the last entry is their number
-  kForestTargets,      // i32 [votes]
-  kForestWeights,      // [votes], of the thresholds' type
-  kForestBase,         // optional [targets]: added to what the trees gave
-  kForestSets,         // optional i32 [sets + 1]: where each set begins
-  kForestMembers,      // optional, of the thresholds' type: the sets' members, ascending in each
+  kForestNodes = 1,   // i32 [nodes, 4]: feature; test | missing << 3 | set << 4; child when true; child when false. A child below 0 is leaf ~child,
+                      // any other a node that comes later, so that every walk ends. missing: NaN takes the true branch.
+  kForestThresholds,  // f32 or f64 [nodes], the type that features are compared in
+  kForestRoots,       // i32 [trees], a node or ~leaf
+  kForestLeaves,      // i32 [leaves + 1]: where each leaf's votes begin; the last entry is their number
+  kForestTargets,     // i32 [votes]
+  kForestWeights,     // [votes], of the thresholds' type
+  kForestBase,        // optional [targets]: added to what the trees gave
+  kForestSets,        // optional i32 [sets + 1]: where each set begins
+  kForestMembers,     // optional, of the thresholds' type: the sets' members, ascending in each
   kForestInputs
 };
 
@@ -31,7 +31,8 @@ struct ForestScores {
 };
 enum class Aggregate : uint8_t { average, sum, min, max };
 inline constexpr std::string_view kAggregateNames[] = {"average", "sum", "min", "max"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<Aggregate>{kAggregateNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<Aggregate>{kAggregateNames};
 
 // Raises model unless x is [F] or [N, F] of numbers and the arrays have the types above; the rows of x.
 Dim check_forest_types(const InferContext& in, int64_t targets);
@@ -53,7 +54,7 @@ struct RawForest {
     bool missing_is_true = false;
     double threshold = 0;
     Place when_true, when_false;
-    std::vector<double> members;                      // of TreeTest::member
+    std::vector<double> members;  // of TreeTest::member
   };
   struct Vote {
     int64_t target = 0;

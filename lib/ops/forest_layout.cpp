@@ -12,13 +12,14 @@ constexpr int64_t kMostNodes = INT32_MAX / 4;
 
 void check_place(const RawForest& forest, const RawForest::Place& place, const char* what) {
   const auto count = place.is_leaf ? std::ssize(forest.leaves) : std::ssize(forest.nodes);
-  require(place.index >= 0 && place.index < count, ErrorKind::model, what, " of the trees is ", place.is_leaf ? "leaf " : "node ", place.index, " of ", count);
+  require(place.index >= 0 && place.index < count, ErrorKind::model, what, " of the trees is ", place.is_leaf ? "leaf " : "node ", place.index,
+          " of ", count);
 }
 
 void check(const RawForest& forest, int64_t targets) {
   require(targets >= 1 && targets <= kMostTargets, ErrorKind::model, "has ", targets, " targets");
-  require(std::ssize(forest.nodes) <= kMostNodes && std::ssize(forest.leaves) <= kMostNodes && !forest.roots.empty(), ErrorKind::model, "has ", forest.roots.size(), " trees of ",
-          forest.nodes.size(), " nodes");
+  require(std::ssize(forest.nodes) <= kMostNodes && std::ssize(forest.leaves) <= kMostNodes && !forest.roots.empty(), ErrorKind::model, "has ",
+          forest.roots.size(), " trees of ", forest.nodes.size(), " nodes");
   for (const auto& root : forest.roots) check_place(forest, root, "a root");
   for (const auto& node : forest.nodes) {
     check_place(forest, node.when_true, "a child");
@@ -26,7 +27,8 @@ void check(const RawForest& forest, int64_t targets) {
     require(node.feature >= 0 && node.feature <= INT32_MAX, ErrorKind::model, "the trees look at feature ", node.feature);
   }
   for (const auto& leaf : forest.leaves)
-    for (const auto& vote : leaf) require(vote.target >= 0 && vote.target < targets, ErrorKind::model, "the trees vote for target ", vote.target, " of ", targets);
+    for (const auto& vote : leaf)
+      require(vote.target >= 0 && vote.target < targets, ErrorKind::model, "the trees vote for target ", vote.target, " of ", targets);
 }
 
 // The nodes reached from the roots, parents before their children and the true branch next; raises model on a cycle.
@@ -46,7 +48,8 @@ std::vector<int64_t> parents_first(const RawForest& forest) {
         s = State::open;
         const auto& node = forest.nodes[static_cast<size_t>(at)];
         for (const auto* child : {&node.when_true, &node.when_false}) {
-          require(child->is_leaf || state[static_cast<size_t>(child->index)] != State::open, ErrorKind::model, "the trees have a cycle through node ", child->index);
+          require(child->is_leaf || state[static_cast<size_t>(child->index)] != State::open, ErrorKind::model, "the trees have a cycle through node ",
+                  child->index);
           visit(*child);
         }
       } else {
@@ -89,7 +92,8 @@ Arrays arrays_of(const RawForest& forest) {
       a.sets.push_back(static_cast<int32_t>(a.members.size()));
       require(std::ssize(a.sets) < INT32_MAX >> kSetShift && std::ssize(a.members) < INT32_MAX, ErrorKind::model, "the trees have too many sets");
     }
-    for (const int32_t column : {static_cast<int32_t>(node.feature), test, encoded(node.when_true), encoded(node.when_false)}) a.nodes.push_back(column);
+    for (const int32_t column : {static_cast<int32_t>(node.feature), test, encoded(node.when_true), encoded(node.when_false)})
+      a.nodes.push_back(column);
     a.thresholds.push_back(node.test == TreeTest::member ? 0 : node.threshold);
   }
   for (const auto& root : forest.roots) a.roots.push_back(encoded(root));
@@ -140,15 +144,23 @@ std::optional<RawForest> forest_of(const Node& node) {
   const std::vector<double> members = held[kForestMembers] ? to_doubles(*held[kForestMembers]) : std::vector<double>{};
   const auto place = [](int64_t code) { return code < 0 ? RawForest::Place{~code, true} : RawForest::Place{code, false}; };
   const auto range = [](const std::vector<int64_t>& starts, int64_t i, size_t size) {
-    require(i >= 0 && i + 1 < std::ssize(starts) && starts[static_cast<size_t>(i)] >= 0 && starts[static_cast<size_t>(i)] <= starts[static_cast<size_t>(i) + 1] &&
-                starts[static_cast<size_t>(i) + 1] <= static_cast<int64_t>(size), ErrorKind::model, "the arrays of the trees do not fit together");
+    require(i >= 0 && i + 1 < std::ssize(starts) && starts[static_cast<size_t>(i)] >= 0 &&
+                starts[static_cast<size_t>(i)] <= starts[static_cast<size_t>(i) + 1] &&
+                starts[static_cast<size_t>(i) + 1] <= static_cast<int64_t>(size),
+            ErrorKind::model, "the arrays of the trees do not fit together");
     return std::pair(static_cast<size_t>(starts[static_cast<size_t>(i)]), static_cast<size_t>(starts[static_cast<size_t>(i) + 1]));
   };
   require(nodes.size() == 4 * thresholds.size() && targets.size() == weights.size(), ErrorKind::model, "the arrays of the trees do not fit together");
   RawForest forest;
   for (size_t i = 0; i < thresholds.size(); ++i) {
     const int64_t test = nodes[4 * i + 1];
-    RawForest::RawNode n{nodes[4 * i], static_cast<TreeTest>(test & 7), (test & kMissingBit) != 0, thresholds[i], place(nodes[4 * i + 2]), place(nodes[4 * i + 3]), {}};
+    RawForest::RawNode n{nodes[4 * i],
+                         static_cast<TreeTest>(test & 7),
+                         (test & kMissingBit) != 0,
+                         thresholds[i],
+                         place(nodes[4 * i + 2]),
+                         place(nodes[4 * i + 3]),
+                         {}};
     if (n.test == TreeTest::member) {
       const auto [begin, end] = range(sets, test >> kSetShift, members.size());
       n.members.assign(members.begin() + static_cast<int64_t>(begin), members.begin() + static_cast<int64_t>(end));

@@ -11,7 +11,9 @@ namespace {
 constexpr OnnxName kNames[] = {{"ai.onnx.ml", "Imputer", 1}};
 
 template <class T>
-Tensor as_list(const std::vector<T>& values, DType dtype) { return convert(Tensor::of<T>({std::ssize(values)}, values), dtype); }
+Tensor as_list(const std::vector<T>& values, DType dtype) {
+  return convert(Tensor::of<T>({std::ssize(values)}, values), dtype);
+}
 
 }  // namespace
 

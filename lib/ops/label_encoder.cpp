@@ -16,7 +16,9 @@ using Floats = std::vector<float>;
 
 Tensor strings(const Strings& values) { return Tensor::strings({std::ssize(values)}, values); }
 template <class T>
-Tensor list(const std::vector<T>& values) { return Tensor::of<T>({std::ssize(values)}, values); }
+Tensor list(const std::vector<T>& values) {
+  return Tensor::of<T>({std::ssize(values)}, values);
+}
 
 }  // namespace
 
@@ -24,9 +26,11 @@ std::vector<TensorType> LabelEncoder::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &keys = tensor_type(in, 1), &values = tensor_type(in, 2), &otherwise = tensor_type(in, 3);
   require(is_key_type(x.dtype) && !x.quant, ErrorKind::model, "looks up no ", x.text());
   require(keys.dtype == x.dtype, ErrorKind::model, "the keys are ", info(keys.dtype).name, ", the input is ", info(x.dtype).name);
-  require(values.dtype == otherwise.dtype, ErrorKind::model, "the values are ", info(values.dtype).name, ", the default is ", info(otherwise.dtype).name);
+  require(values.dtype == otherwise.dtype, ErrorKind::model, "the values are ", info(values.dtype).name, ", the default is ",
+          info(otherwise.dtype).name);
   if (keys.shape.has_rank() && values.shape.has_rank()) {
-    require(keys.shape.rank() == 1 && values.shape.rank() == 1, ErrorKind::model, "keys and values are lists, not ", keys.shape.text(), " and ", values.shape.text());
+    require(keys.shape.rank() == 1 && values.shape.rank() == 1, ErrorKind::model, "keys and values are lists, not ", keys.shape.text(), " and ",
+            values.shape.text());
     agreed(keys.shape[0], values.shape[0]);
   }
   return {TensorType(values.dtype, x.shape)};
@@ -34,7 +38,8 @@ std::vector<TensorType> LabelEncoder::infer(const InferContext& in) const {
 
 void LabelEncoder::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &values = *in[2];
-  require(in[1]->elements() == values.elements() && in[3]->elements() >= 1, ErrorKind::model, in[1]->elements(), " keys, ", values.elements(), " values and no default");
+  require(in[1]->elements() == values.elements() && in[3]->elements() >= 1, ErrorKind::model, in[1]->elements(), " keys, ", values.elements(),
+          " values and no default");
   Tensor& y = allocated(out[0], values.dtype(), x.dims());
   const std::vector<int64_t> places = find_keys(*in[1], x);
   const ElementCopier found(values, y), missing(*in[3], y);
@@ -96,7 +101,8 @@ Tensor only_list(const OnnxNode& node, const std::string& kind) {
 
 Tensor default_for(const OnnxNode& node, DType dtype) {
   if (const auto t = node.attr<ConstTensor>("default_tensor", nullptr)) {
-    require(t->dtype() == dtype && t->elements() == 1, ErrorKind::model, "attribute 'default_tensor' is ", t->type().text(), " for values of ", info(dtype).name);
+    require(t->dtype() == dtype && t->elements() == 1, ErrorKind::model, "attribute 'default_tensor' is ", t->type().text(), " for values of ",
+            info(dtype).name);
     const ConstTensor resident = materialize(t);
     return resident->clone().alias(TensorType(dtype, Shape{1}));
   }
@@ -131,14 +137,16 @@ const std::span<const OnnxName> LabelEncoder::kOnnx{kNames};
 
 std::vector<Value*> LabelEncoder::from_onnx(const OnnxNode& node) {
   Table table = table_of(node);
-  require(table.keys.elements() == table.values.elements(), ErrorKind::model, "has ", table.keys.elements(), " keys and ", table.values.elements(), " values");
+  require(table.keys.elements() == table.values.elements(), ErrorKind::model, "has ", table.keys.elements(), " keys and ", table.values.elements(),
+          " values");
   // Version 4 says that the last of repeated keys counts, though ONNX Runtime takes the first; versions 2 and 3 say nothing: the first, as there.
   const bool first = node.op_type == "LabelEncoder" && node.opset >= 2 && node.opset < 4;
   SortedKeys sorted = sort_keys(table.keys, first ? AmongEqualKeys::first : AmongEqualKeys::last);
   Tensor values(table.values.dtype(), sorted.keys.dims());
   const ElementCopier copy(table.values, values);
   for (size_t i = 0; i < sorted.places.size(); ++i) copy(sorted.places[i], static_cast<int64_t>(i));
-  return {node.add_op(LabelEncoder(), {node.needed(0), node.constant(std::move(sorted.keys)), node.constant(std::move(values)), node.constant(std::move(table.otherwise))})};
+  return {node.add_op(LabelEncoder(), {node.needed(0), node.constant(std::move(sorted.keys)), node.constant(std::move(values)),
+                                       node.constant(std::move(table.otherwise))})};
 }
 
 DEFINE_OP(LabelEncoder)

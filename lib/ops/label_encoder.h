@@ -10,13 +10,14 @@ struct LabelEncoder : OpBase<LabelEncoder> {
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // LabelEncoder, CategoryMapper
+  static const std::span<const OnnxName> kOnnx;  // LabelEncoder, CategoryMapper
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 
 enum class UnknownCategory : uint8_t { zeros, refused };
 inline constexpr std::string_view kUnknownCategoryNames[] = {"zeros", "refused"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<UnknownCategory>{kUnknownCategoryNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<UnknownCategory>{kUnknownCategoryNames};
 // A new last axis of `depth` (f32) that is 1 at columns[i] where keys[i] == x and 0 elsewhere. Inputs: x, keys [n] ascending, columns i64 [n].
 struct CategoryOneHot : OpBase<CategoryOneHot> {
   static constexpr std::string_view kName = "category_one_hot";
@@ -26,7 +27,7 @@ struct CategoryOneHot : OpBase<CategoryOneHot> {
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // OneHotEncoder
+  static const std::span<const OnnxName> kOnnx;  // OneHotEncoder
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 

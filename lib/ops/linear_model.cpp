@@ -31,7 +31,8 @@ constexpr OnnxName kRegressor[] = {{"ai.onnx.ml", "LinearRegressor", 1}}, kClass
 
 // x coefficients' + intercepts; without intercepts the sums alone.
 Value* add_linear_scores(const OnnxNode& node, Value* rows, int64_t outputs, const Floats& coefficients, const Floats& intercepts) {
-  require(outputs >= 1 && !coefficients.empty() && std::ssize(coefficients) % outputs == 0, ErrorKind::model, coefficients.size(), " coefficients for ", outputs, " outputs");
+  require(outputs >= 1 && !coefficients.empty() && std::ssize(coefficients) % outputs == 0, ErrorKind::model, coefficients.size(),
+          " coefficients for ", outputs, " outputs");
   MatMul product;
   product.transpose_b = Transpose2::yes;
   std::vector<Value*> in{rows, node.constant(Tensor::of<float>({outputs, std::ssize(coefficients) / outputs}, coefficients))};
@@ -42,7 +43,8 @@ Value* add_linear_scores(const OnnxNode& node, Value* rows, int64_t outputs, con
 // The scores of two classes told apart by one, as two_scores has them.
 Value* add_two_scores(const OnnxNode& node, Value* score, ScoreTransform transform) {
   const bool logistic = transform == ScoreTransform::logistic;
-  Value* other = logistic ? node.add_op(Unary(Activation{Fn::neg}), {score}) : node.add_op(Binary(BinaryFn::sub), {node.constant(scalar_tensor(DType::f32, 1)), score});
+  Value* other = logistic ? node.add_op(Unary(Activation{Fn::neg}), {score})
+                          : node.add_op(Binary(BinaryFn::sub), {node.constant(scalar_tensor(DType::f32, 1)), score});
   Concat concat;
   concat.axis = 1;
   Value* both = node.add_op(concat, {other, score});
@@ -52,7 +54,8 @@ Value* add_two_scores(const OnnxNode& node, Value* score, ScoreTransform transfo
 // How many scores a classifier has: one per intercept, else as many as coefficients for the features there are, else one per label.
 int64_t outputs_of(const Value& rows, const ClassLabels& labels, const Floats& coefficients, const Floats& intercepts) {
   if (!intercepts.empty()) return std::ssize(intercepts);
-  if (rows.type.shape.has_rank() && rows.type.shape[1].is_number() && rows.type.shape[1].number() > 0) return std::ssize(coefficients) / rows.type.shape[1].number();
+  if (rows.type.shape.has_rank() && rows.type.shape[1].is_number() && rows.type.shape[1].number() > 0)
+    return std::ssize(coefficients) / rows.type.shape[1].number();
   return labels.count();
 }
 
@@ -64,7 +67,8 @@ const std::span<const OnnxName> LinearClassifier::kOnnx{kClassifier};
 std::vector<Value*> LinearRegressor::from_onnx(const OnnxNode& node) {
   const auto targets = node.attr<int64_t>("targets", 1);
   auto intercepts = node.attr<Floats>("intercepts", {});
-  require(intercepts.empty() || std::ssize(intercepts) == targets, ErrorKind::model, "has ", intercepts.size(), " intercepts for ", targets, " targets");
+  require(intercepts.empty() || std::ssize(intercepts) == targets, ErrorKind::model, "has ", intercepts.size(), " intercepts for ", targets,
+          " targets");
   Value* scores = add_linear_scores(node, add_rows(node, node.needed(0)), targets, node.needed_attr<Floats>("coefficients"), intercepts);
   return {add_score_transform(node, scores, targets, score_transform_of(node))};
 }
@@ -88,7 +92,8 @@ std::vector<Value*> LinearClassifier::from_onnx(const OnnxNode& node) {
   if (!two) labels = labels.strings.empty() ? ClassLabels{{0, 1}, {}} : ClassLabels{{}, {"0", "1"}};
   Cast cast;
   cast.to = DType::i64;
-  Value* above = node.add_op(Binary(BinaryFn::greater), {node.add_op(Squeeze(), {scores, int_list(node, {1})}), node.constant(scalar_tensor(DType::f32, 0))});
+  Value* above =
+      node.add_op(Binary(BinaryFn::greater), {node.add_op(Squeeze(), {scores, int_list(node, {1})}), node.constant(scalar_tensor(DType::f32, 0))});
   Value* label = add_labels(node, node.add_op(cast, {above}), labels);
   return {label, two ? add_two_scores(node, scores, transform) : add_score_transform(node, scores, 1, transform)};
 }

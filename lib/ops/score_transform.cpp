@@ -18,8 +18,8 @@ namespace onecard {
 
 namespace {
 
-constexpr double kWinitzki = 0.147;                   // the constant of the approximation
-constexpr double kZero = 1e-7;                        // smaller scores are none for softmax_zero
+constexpr double kWinitzki = 0.147;  // the constant of the approximation
+constexpr double kZero = 1e-7;       // smaller scores are none for softmax_zero
 constexpr std::string_view kOnnxNames[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
 
 void softmax_zero(std::span<double> scores) {
@@ -75,8 +75,11 @@ ScoreTransform score_transform_of(const OnnxNode& node) {
     return static_cast<ScoreTransform>(number);
   }
   return onnx_enum<ScoreTransform>(node, "post_transform", "NONE",
-                                   {{"NONE", ScoreTransform::none}, {"SOFTMAX", ScoreTransform::softmax}, {"LOGISTIC", ScoreTransform::logistic},
-                                    {"SOFTMAX_ZERO", ScoreTransform::softmax_zero}, {"PROBIT", ScoreTransform::probit}});
+                                   {{"NONE", ScoreTransform::none},
+                                    {"SOFTMAX", ScoreTransform::softmax},
+                                    {"LOGISTIC", ScoreTransform::logistic},
+                                    {"SOFTMAX_ZERO", ScoreTransform::softmax_zero},
+                                    {"PROBIT", ScoreTransform::probit}});
 }
 
 std::string onnx_name(ScoreTransform transform) { return std::string(kOnnxNames[static_cast<size_t>(transform)]); }
@@ -131,7 +134,8 @@ Value* add_score_transform(const OnnxNode& node, Value* scores, int64_t classes,
 Value* add_rows(const OnnxNode& node, Value* x) {
   const TensorType& type = x->type;
   require(type.container == Container::tensor && is_numeric(type.dtype), ErrorKind::model, "takes numbers, not ", type.text());
-  require(!type.shape.has_rank() || type.shape.rank() == 1 || type.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", type.shape.text());
+  require(!type.shape.has_rank() || type.shape.rank() == 1 || type.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ",
+          type.shape.text());
   if (type.dtype != DType::f32) {
     Cast cast;
     cast.to = DType::f32;
@@ -152,7 +156,8 @@ ClassLabels class_labels_of(const OnnxNode& node, std::string_view ints_attribut
 
 Value* add_labels(const OnnxNode& node, Value* index, const ClassLabels& labels) {
   const Dims dims{labels.count()};
-  return node.add_op(Gather(), {node.constant(labels.strings.empty() ? Tensor::of<int64_t>(dims, labels.ints) : Tensor::strings(dims, labels.strings)), index});
+  return node.add_op(Gather(),
+                     {node.constant(labels.strings.empty() ? Tensor::of<int64_t>(dims, labels.ints) : Tensor::strings(dims, labels.strings)), index});
 }
 
 }  // namespace onecard

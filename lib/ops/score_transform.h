@@ -6,7 +6,8 @@ namespace onecard {
 // What the operators of ai.onnx.ml do to their scores last; in the order of that domain's numbers.
 enum class ScoreTransform : uint8_t { none, softmax, logistic, softmax_zero, probit };
 inline constexpr std::string_view kScoreTransformNames[] = {"none", "softmax", "logistic", "softmax_zero", "probit"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<ScoreTransform>{kScoreTransformNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<ScoreTransform>{kScoreTransformNames};
 
 double logistic(double x);
 // sqrt(2) erfinv(2x - 1) by Winitzki's approximation of erfinv, which is what ONNX Runtime and onnx's reference compute.

@@ -44,10 +44,12 @@ void SvmKernel::operator()(std::span<const float> row, std::span<const float> ve
 
 SvmKernel svm_kernel_of(const OnnxNode& node) {
   SvmKernel kernel;
-  kernel.fn = onnx_enum<SvmKernelFn>(node, "kernel_type", "LINEAR",
-                                     {{"LINEAR", SvmKernelFn::linear}, {"POLY", SvmKernelFn::poly}, {"RBF", SvmKernelFn::rbf}, {"SIGMOID", SvmKernelFn::sigmoid}});
+  kernel.fn = onnx_enum<SvmKernelFn>(
+      node, "kernel_type", "LINEAR",
+      {{"LINEAR", SvmKernelFn::linear}, {"POLY", SvmKernelFn::poly}, {"RBF", SvmKernelFn::rbf}, {"SIGMOID", SvmKernelFn::sigmoid}});
   const auto params = node.attr<std::vector<float>>("kernel_params", {});
-  require(params.empty() || params.size() == 3, ErrorKind::model, "attribute 'kernel_params' has ", params.size(), " entries, not gamma, coef0 and degree");
+  require(params.empty() || params.size() == 3, ErrorKind::model, "attribute 'kernel_params' has ", params.size(),
+          " entries, not gamma, coef0 and degree");
   if (!params.empty()) kernel.gamma = params[0], kernel.coef0 = params[1], kernel.degree = params[2];
   return kernel;
 }
@@ -76,8 +78,8 @@ std::vector<TensorType> SvmRegressor::infer(const InferContext& in) const {
 void SvmRegressor::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &vectors = *in[1];
   const auto coefficients = in[2]->data<float>(), rho = in[3]->data<float>();
-  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1] && in[2]->elements() == vectors.dims()[0] && !rho.empty(), ErrorKind::model, "the support vectors are ",
-          vectors.type().text(), " for ", x.type().text());
+  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1] && in[2]->elements() == vectors.dims()[0] && !rho.empty(),
+          ErrorKind::model, "the support vectors are ", vectors.type().text(), " for ", x.type().text());
   const auto features = static_cast<size_t>(x.dims()[1]);
   const auto y = allocated(out[0], DType::f32, {x.dims()[0], 1}).data<float>();
   const SvmKernel k{kernel, gamma, coef0, degree};
@@ -116,22 +118,22 @@ std::vector<Value*> SvmRegressor::from_onnx(const OnnxNode& node) {
   const auto rho = node.needed_attr<Floats>("rho");
   auto count = node.attr<int64_t>("n_supports", 0);
   SvmKernel kernel = svm_kernel_of(node);
-  if (count <= 0) {                                   // the coefficients are those of the features
+  if (count <= 0) {  // the coefficients are those of the features
     kernel.fn = SvmKernelFn::linear;
     vectors = std::exchange(coefficients, {1.0f});
     count = 1;
   }
   const auto size = std::ssize(vectors);
-  require(size > 0 && size % count == 0 && std::ssize(coefficients) == count && !rho.empty(), ErrorKind::model, coefficients.size(), " coefficients, ", rho.size(), " rho and ", size,
-          " numbers of ", count, " support vectors do not fit together");
+  require(size > 0 && size % count == 0 && std::ssize(coefficients) == count && !rho.empty(), ErrorKind::model, coefficients.size(),
+          " coefficients, ", rho.size(), " rho and ", size, " numbers of ", count, " support vectors do not fit together");
   SvmRegressor op;
   op.kernel = kernel.fn;
   op.gamma = kernel.gamma, op.coef0 = kernel.coef0, op.degree = kernel.degree;
   op.result = node.attr<int64_t>("one_class", 0) != 0 ? SvmResult::one_class : SvmResult::value;
   // ONNX Runtime passes over the transforms; of one score only probit says something.
   const ScoreTransform transform = score_transform_of(node);
-  Value* y = node.add_op(op, {add_rows(node, node.needed(0)), node.constant(Tensor::of<float>({count, size / count}, vectors)), node.constant(Tensor::of<float>({count}, coefficients)),
-                              node.constant(Tensor::of<float>({1}, {rho[0]}))});
+  Value* y = node.add_op(op, {add_rows(node, node.needed(0)), node.constant(Tensor::of<float>({count, size / count}, vectors)),
+                              node.constant(Tensor::of<float>({count}, coefficients)), node.constant(Tensor::of<float>({1}, {rho[0]}))});
   return {add_score_transform(node, y, 1, transform)};
 }
 

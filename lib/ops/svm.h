@@ -6,7 +6,8 @@ namespace onecard {
 // k(x, v): x.v | (gamma x.v + coef0)^degree | exp(-gamma |x - v|^2) | tanh(gamma x.v + coef0).
 enum class SvmKernelFn : uint8_t { linear, poly, rbf, sigmoid };
 inline constexpr std::string_view kSvmKernelFnNames[] = {"linear", "poly", "rbf", "sigmoid"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<SvmKernelFn>{kSvmKernelFnNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<SvmKernelFn>{kSvmKernelFnNames};
 struct SvmKernel {
   SvmKernelFn fn = SvmKernelFn::linear;
   float gamma = 0, coef0 = 0, degree = 0;
@@ -22,18 +23,20 @@ Dim check_svm_types(const InferContext& in);
 // Inputs: x [N, F], support vectors [V, F], coefficients [V], rho [1], all f32.
 enum class SvmResult : uint8_t { value, one_class };
 inline constexpr std::string_view kSvmResultNames[] = {"value", "one_class"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<SvmResult>{kSvmResultNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<SvmResult>{kSvmResultNames};
 struct SvmRegressor : OpBase<SvmRegressor> {
   static constexpr std::string_view kName = "svm_regressor";
   SvmKernelFn kernel = SvmKernelFn::linear;
   float gamma = 0, coef0 = 0, degree = 0;
   SvmResult result = SvmResult::value;
-  static constexpr auto kFields = std::tuple{field("kernel", &SvmRegressor::kernel), field("gamma", &SvmRegressor::gamma), field("coef0", &SvmRegressor::coef0),
-      field("degree", &SvmRegressor::degree), field("result", &SvmRegressor::result)};
+  static constexpr auto kFields =
+      std::tuple{field("kernel", &SvmRegressor::kernel), field("gamma", &SvmRegressor::gamma), field("coef0", &SvmRegressor::coef0),
+                 field("degree", &SvmRegressor::degree), field("result", &SvmRegressor::result)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // SVMRegressor
+  static const std::span<const OnnxName> kOnnx;  // SVMRegressor
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 
@@ -47,12 +50,16 @@ struct SvmClassifier : OpBase<SvmClassifier> {
   float gamma = 0, coef0 = 0, degree = 0;
   std::vector<int64_t> vectors_per_class;
   ScoreTransform transform = ScoreTransform::none;
-  static constexpr auto kFields = std::tuple{field("kernel", &SvmClassifier::kernel), field("gamma", &SvmClassifier::gamma), field("coef0", &SvmClassifier::coef0),
-      field("degree", &SvmClassifier::degree), field("vectors_per_class", &SvmClassifier::vectors_per_class), field("transform", &SvmClassifier::transform)};
+  static constexpr auto kFields = std::tuple{field("kernel", &SvmClassifier::kernel),
+                                             field("gamma", &SvmClassifier::gamma),
+                                             field("coef0", &SvmClassifier::coef0),
+                                             field("degree", &SvmClassifier::degree),
+                                             field("vectors_per_class", &SvmClassifier::vectors_per_class),
+                                             field("transform", &SvmClassifier::transform)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // SVMClassifier
+  static const std::span<const OnnxName> kOnnx;  // SVMClassifier
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 

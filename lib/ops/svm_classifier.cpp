@@ -18,7 +18,7 @@ namespace {
 using Floats = std::vector<float>;
 constexpr double kLeastProbability = 1e-7;
 constexpr int kRounds = 100;
-constexpr double kTolerance = 0.005;                  // over the number of classes
+constexpr double kTolerance = 0.005;  // over the number of classes
 constexpr int64_t kMostClasses = 65535;
 
 int64_t pairs_of(int64_t classes) { return classes * (classes - 1) / 2; }
@@ -58,7 +58,7 @@ std::vector<double> coupled(const std::vector<double>& r, size_t classes) {
 // The arrays of one classifier.
 struct Machine {
   size_t classes, vectors;
-  std::vector<size_t> starts;                         // of each class's support vectors
+  std::vector<size_t> starts;  // of each class's support vectors
   std::span<const float> coefficients, rho, prob_a, prob_b;
 
   // The decision of each pair, and the votes.
@@ -101,17 +101,20 @@ std::vector<TensorType> SvmClassifier::infer(const InferContext& in) const {
 
 void SvmClassifier::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &vectors = *in[1];
-  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1], ErrorKind::model, "the support vectors are ", vectors.type().text(), " for ", x.type().text());
+  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1], ErrorKind::model, "the support vectors are ",
+          vectors.type().text(), " for ", x.type().text());
   const auto list = [&](size_t i) { return i < in.size() && in[i] ? in[i]->data<float>() : std::span<const float>{}; };
   const bool probable = in.size() > 5 && in[4] && in[5];
   Machine m{vectors_per_class.size(), static_cast<size_t>(vectors.dims()[0]), {0}, list(2), list(3), list(4), list(5)};
   for (const int64_t n : vectors_per_class) {
-    require(n >= 0 && static_cast<size_t>(n) <= m.vectors - m.starts.back(), ErrorKind::model, "the classes have more than ", m.vectors, " support vectors");
+    require(n >= 0 && static_cast<size_t>(n) <= m.vectors - m.starts.back(), ErrorKind::model, "the classes have more than ", m.vectors,
+            " support vectors");
     m.starts.push_back(m.starts.back() + static_cast<size_t>(n));
   }
   const auto pairs = static_cast<size_t>(pairs_of(std::ssize(vectors_per_class))), features = static_cast<size_t>(x.dims()[1]);
-  require(m.coefficients.size() == (m.classes - 1) * m.vectors && m.rho.size() == pairs && (!probable || (m.prob_a.size() == pairs && m.prob_b.size() == pairs)), ErrorKind::model,
-          "the arrays of the classifier do not fit together");
+  require(m.coefficients.size() == (m.classes - 1) * m.vectors && m.rho.size() == pairs &&
+              (!probable || (m.prob_a.size() == pairs && m.prob_b.size() == pairs)),
+          ErrorKind::model, "the arrays of the classifier do not fit together");
   const auto width = static_cast<size_t>(score_count(std::ssize(vectors_per_class), probable));
   const auto index = allocated(out[0], DType::i64, {x.dims()[0]}).data<int64_t>();
   const auto z = allocated(out[1], DType::f32, {x.dims()[0], static_cast<int64_t>(width)}).data<float>();
@@ -124,7 +127,7 @@ void SvmClassifier::reference(Inputs in, Outputs out) const {
       m.decide(kernels, decisions, votes);
       index[row] = std::max_element(votes.begin(), votes.end()) - votes.begin();
       std::vector<double> scores = probable ? m.probabilities(decisions) : decisions;
-      if (scores.size() == 1) {                       // ONNX Runtime: a margin, but under softmax a share
+      if (scores.size() == 1) {  // ONNX Runtime: a margin, but under softmax a share
         const auto both = two_scores(transform, transform == ScoreTransform::none ? OneScore::margin : OneScore::share, scores[0]);
         scores = {both.first, both.second};
       } else {
@@ -138,7 +141,9 @@ void SvmClassifier::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> SvmClassifier::to_onnx(const Node& node) const {
   std::vector<int64_t> labels(vectors_per_class.size());
   std::iota(labels.begin(), labels.end(), int64_t{0});
-  OnnxForm form{"SVMClassifier", {{"classlabels_ints", labels}, {"vectors_per_class", vectors_per_class}, {"post_transform", onnx_name(transform)}}, "ai.onnx.ml"};
+  OnnxForm form{"SVMClassifier",
+                {{"classlabels_ints", labels}, {"vectors_per_class", vectors_per_class}, {"post_transform", onnx_name(transform)}},
+                "ai.onnx.ml"};
   static constexpr std::string_view kKeys[] = {"", "support_vectors", "coefficients", "rho", "prob_a", "prob_b"};
   for (size_t i = 1; i < std::size(kKeys); ++i) {
     const Value* v = node.input(i);
@@ -178,7 +183,8 @@ std::vector<Value*> add_linear(const OnnxNode& node, const ClassLabels& labels, 
     reduce.fn = ReduceFn::max;
     reduce.keep_dims = KeepDims::no;
     Value* best = node.add_op(reduce, {scores, int_list(node, {1})});
-    Value* second = node.add_op(Binary(share ? BinaryFn::greater_equal : BinaryFn::greater), {best, node.constant(scalar_tensor(DType::f32, share ? 0.5 : 0))});
+    Value* second =
+        node.add_op(Binary(share ? BinaryFn::greater_equal : BinaryFn::greater), {best, node.constant(scalar_tensor(DType::f32, share ? 0.5 : 0))});
     index = node.add_op(Where(), {second, node.constant(scalar_tensor(DType::i64, 1)), index});
   }
   return {add_labels(node, index, labels), add_score_transform(node, scores, classes, score_transform_of(node))};
@@ -189,7 +195,8 @@ const std::span<const OnnxName> SvmClassifier::kOnnx{kNames};
 
 std::vector<Value*> SvmClassifier::from_onnx(const OnnxNode& node) {
   const ClassLabels labels = class_labels_of(node, "classlabels_ints");
-  const auto coefficients = node.needed_attr<Floats>("coefficients"), rho = node.needed_attr<Floats>("rho"), prob_a = node.attr<Floats>("prob_a", {}), prob_b = node.attr<Floats>("prob_b", {});
+  const auto coefficients = node.needed_attr<Floats>("coefficients"), rho = node.needed_attr<Floats>("rho"), prob_a = node.attr<Floats>("prob_a", {}),
+             prob_b = node.attr<Floats>("prob_b", {});
   const int64_t classes = labels.count();
   SvmClassifier op;
   op.vectors_per_class = node.attr<std::vector<int64_t>>("vectors_per_class", {});
@@ -200,19 +207,20 @@ std::vector<Value*> SvmClassifier::from_onnx(const OnnxNode& node) {
   }
   require(!rho.empty(), ErrorKind::model, "attribute 'rho' is empty");
   if (vectors == 0) return add_linear(node, labels, coefficients, rho);
-  require(classes >= 2 && classes <= kMostClasses && std::ssize(op.vectors_per_class) == classes, ErrorKind::model, "has ", op.vectors_per_class.size(),
-          " counts of support vectors for ", classes, " classes");
+  require(classes >= 2 && classes <= kMostClasses && std::ssize(op.vectors_per_class) == classes, ErrorKind::model, "has ",
+          op.vectors_per_class.size(), " counts of support vectors for ", classes, " classes");
   const int64_t pairs = pairs_of(classes);
-  require(std::ssize(coefficients) == (classes - 1) * vectors && std::ssize(rho) >= pairs, ErrorKind::model, "has ", coefficients.size(), " coefficients and ", rho.size(), " rho for ", vectors,
-          " support vectors of ", classes, " classes");
-  require(prob_a.size() == prob_b.size() && (prob_a.empty() || std::ssize(prob_a) >= pairs), ErrorKind::model, "has ", prob_a.size(), " prob_a and ", prob_b.size(), " prob_b for ", pairs,
-          " pairs of classes");
+  require(std::ssize(coefficients) == (classes - 1) * vectors && std::ssize(rho) >= pairs, ErrorKind::model, "has ", coefficients.size(),
+          " coefficients and ", rho.size(), " rho for ", vectors, " support vectors of ", classes, " classes");
+  require(prob_a.size() == prob_b.size() && (prob_a.empty() || std::ssize(prob_a) >= pairs), ErrorKind::model, "has ", prob_a.size(), " prob_a and ",
+          prob_b.size(), " prob_b for ", pairs, " pairs of classes");
   const SvmKernel kernel = svm_kernel_of(node);
   op.kernel = kernel.fn;
   op.gamma = kernel.gamma, op.coef0 = kernel.coef0, op.degree = kernel.degree;
   op.transform = score_transform_of(node);
   const auto first = [&](const Floats& list) { return node.constant(Tensor::of<float>({pairs}, Floats(list.begin(), list.begin() + pairs))); };
-  std::vector<Value*> in{add_rows(node, node.needed(0)), node.constant(matrix(vectors, node.needed_attr<Floats>("support_vectors"))), node.constant(matrix(classes - 1, coefficients)), first(rho)};
+  std::vector<Value*> in{add_rows(node, node.needed(0)), node.constant(matrix(vectors, node.needed_attr<Floats>("support_vectors"))),
+                         node.constant(matrix(classes - 1, coefficients)), first(rho)};
   if (!prob_a.empty()) in.insert(in.end(), {first(prob_a), first(prob_b)});
   const auto made = node.add_all(op, in);
   return {add_labels(node, made[0], labels), made[1]};

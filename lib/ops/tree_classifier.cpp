@@ -93,7 +93,8 @@ std::vector<Value*> TreeClassifier::from_onnx(const OnnxNode& node) {
   op.votes = votes_of(trees.forest, op.classes);
   const auto bases = std::ssize(trees.forest.base);
   // ONNX Runtime takes one base value for two classes; it is the first one's.
-  require(bases == 0 || bases == op.classes || (bases == 1 && op.classes == 2), ErrorKind::model, "has ", bases, " base values for ", op.classes, " classes");
+  require(bases == 0 || bases == op.classes || (bases == 1 && op.classes == 2), ErrorKind::model, "has ", bases, " base values for ", op.classes,
+          " classes");
   const auto made = node.add_all(op, forest_inputs(node, trees.forest, op.classes, trees.dtype));
   // A single class is a yes or no, as in ONNX Runtime: 1 where the score is above 0. Its name as a string has no opposite.
   if (op.classes == 1) labels = labels.strings.empty() ? ClassLabels{{0, 1}, {}} : ClassLabels{{}, {labels.strings[0], labels.strings[0]}};

@@ -43,7 +43,10 @@ std::optional<OnnxForm> TreeEnsemble::to_onnx(const Node& node) const {
     form.attributes["post_transform"] = onnx_name(transform);
     return form;
   }
-  form = OnnxForm{"TreeEnsemble", {{"n_targets", targets}, {"aggregate_function", static_cast<int64_t>(aggregate)}, {"post_transform", static_cast<int64_t>(transform)}}, std::string(kDomain)};
+  form =
+      OnnxForm{"TreeEnsemble",
+               {{"n_targets", targets}, {"aggregate_function", static_cast<int64_t>(aggregate)}, {"post_transform", static_cast<int64_t>(transform)}},
+               std::string(kDomain)};
   if (x != result || !add_leaf_lists(form, *forest, result)) return std::nullopt;
   return form;
 }
@@ -65,7 +68,8 @@ std::vector<Value*> TreeEnsemble::from_onnx(const OnnxNode& node) {
     const OnnxForest trees = forest_with_leaf_lists(node);
     return {node.add_op(op, forest_inputs(node, trees.forest, op.targets, trees.dtype))};
   }
-  op.aggregate = onnx_enum<Aggregate>(node, "aggregate_function", "SUM", {{"AVERAGE", Aggregate::average}, {"SUM", Aggregate::sum}, {"MIN", Aggregate::min}, {"MAX", Aggregate::max}});
+  op.aggregate = onnx_enum<Aggregate>(node, "aggregate_function", "SUM",
+                                      {{"AVERAGE", Aggregate::average}, {"SUM", Aggregate::sum}, {"MIN", Aggregate::min}, {"MAX", Aggregate::max}});
   const OnnxForest trees = forest_with_node_ids(node, "target");
   const auto bases = std::ssize(trees.forest.base);
   require(bases == 0 || bases == op.targets, ErrorKind::model, "has ", bases, " base values for ", op.targets, " targets");

@@ -11,12 +11,12 @@ struct TreeEnsemble : OpBase<TreeEnsemble> {
   Aggregate aggregate = Aggregate::sum;
   ScoreTransform transform = ScoreTransform::none;
   DType result = DType::f32;
-  static constexpr auto kFields = std::tuple{field("targets", &TreeEnsemble::targets), field("aggregate", &TreeEnsemble::aggregate), field("transform", &TreeEnsemble::transform),
-      field("result", &TreeEnsemble::result)};
+  static constexpr auto kFields = std::tuple{field("targets", &TreeEnsemble::targets), field("aggregate", &TreeEnsemble::aggregate),
+                                             field("transform", &TreeEnsemble::transform), field("result", &TreeEnsemble::result)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // TreeEnsembleRegressor, TreeEnsemble
+  static const std::span<const OnnxName> kOnnx;  // TreeEnsembleRegressor, TreeEnsemble
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 
@@ -24,7 +24,8 @@ struct TreeEnsemble : OpBase<TreeEnsemble> {
 // is the second class) or as a margin (over 0 is).
 enum class TreeVotes : uint8_t { each_class, one_share, one_margin };
 inline constexpr std::string_view kTreeVotesNames[] = {"each_class", "one_share", "one_margin"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<TreeVotes>{kTreeVotesNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<TreeVotes>{kTreeVotesNames};
 
 // The index of the best class among those voted for (i64 [N]) and the scores (f32 [N, classes]). Inputs as TreeEnsemble's.
 struct TreeClassifier : OpBase<TreeClassifier> {
@@ -32,11 +33,12 @@ struct TreeClassifier : OpBase<TreeClassifier> {
   int64_t classes = 1;
   TreeVotes votes = TreeVotes::each_class;
   ScoreTransform transform = ScoreTransform::none;
-  static constexpr auto kFields = std::tuple{field("classes", &TreeClassifier::classes), field("votes", &TreeClassifier::votes), field("transform", &TreeClassifier::transform)};
+  static constexpr auto kFields =
+      std::tuple{field("classes", &TreeClassifier::classes), field("votes", &TreeClassifier::votes), field("transform", &TreeClassifier::transform)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;       // TreeEnsembleClassifier
+  static const std::span<const OnnxName> kOnnx;  // TreeEnsembleClassifier
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 

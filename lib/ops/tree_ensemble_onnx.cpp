@@ -20,7 +20,8 @@ std::vector<double> reals(const OnnxNode& node, const std::string& key, DType& d
   const auto tensor = node.attr<ConstTensor>(key + "_as_tensor", nullptr);
   if (!tensor) return {floats.begin(), floats.end()};
   require(floats.empty(), ErrorKind::model, "has both '", key, "' and '", key, "_as_tensor'");
-  require(tensor->dtype() == DType::f32 || tensor->dtype() == DType::f64, ErrorKind::model, "attribute '", key, "_as_tensor' is ", info(tensor->dtype()).name);
+  require(tensor->dtype() == DType::f32 || tensor->dtype() == DType::f64, ErrorKind::model, "attribute '", key, "_as_tensor' is ",
+          info(tensor->dtype()).name);
   if (tensor->dtype() == DType::f64) dtype = DType::f64;
   return to_doubles(*materialize(tensor));
 }
@@ -36,7 +37,9 @@ std::vector<T> list_of(const OnnxNode& node, const std::string& key, size_t want
   return list;
 }
 // A list that may be left out.
-Ints flags(const OnnxNode& node, const std::string& key, size_t wanted) { return node.has(key) && !node.attr<Ints>(key, {}).empty() ? list_of<int64_t>(node, key, wanted) : Ints(wanted, 0); }
+Ints flags(const OnnxNode& node, const std::string& key, size_t wanted) {
+  return node.has(key) && !node.attr<Ints>(key, {}).empty() ? list_of<int64_t>(node, key, wanted) : Ints(wanted, 0);
+}
 
 TreeTest test_named(const std::string& mode) {
   for (size_t i = 0; i < std::size(kTests); ++i)
@@ -83,9 +86,9 @@ OnnxForest forest_with_node_ids(const OnnxNode& node, const std::string& prefix)
   if (node.needed(0)->type.dtype == DType::f64) result.dtype = DType::f64;
   const auto modes = node.attr<std::vector<std::string>>("nodes_modes", {});
   const size_t count = modes.size();
-  const auto trees = list_of<int64_t>(node, "nodes_treeids", count), ids = list_of<int64_t>(node, "nodes_nodeids", count), features = list_of<int64_t>(node, "nodes_featureids", count),
-             yes = list_of<int64_t>(node, "nodes_truenodeids", count), no = list_of<int64_t>(node, "nodes_falsenodeids", count),
-             missing = flags(node, "nodes_missing_value_tracks_true", count);
+  const auto trees = list_of<int64_t>(node, "nodes_treeids", count), ids = list_of<int64_t>(node, "nodes_nodeids", count),
+             features = list_of<int64_t>(node, "nodes_featureids", count), yes = list_of<int64_t>(node, "nodes_truenodeids", count),
+             no = list_of<int64_t>(node, "nodes_falsenodeids", count), missing = flags(node, "nodes_missing_value_tracks_true", count);
   const std::vector<double> values = reals(node, "nodes_values", result.dtype);
   check_length("nodes_values", values, count);
   NodeIds places;
@@ -137,15 +140,18 @@ OnnxForest forest_with_leaf_lists(const OnnxNode& node) {
   RawForest& forest = result.forest;
   const auto splits = node.needed_attr<ConstTensor>("nodes_splits");
   if (splits->dtype() == DType::f64 || node.needed(0)->type.dtype == DType::f64) result.dtype = DType::f64;
-  const std::vector<double> thresholds = to_doubles(*materialize(splits)), modes = tensor_attribute(node, "nodes_modes"), weights = tensor_attribute(node, "leaf_weights");
+  const std::vector<double> thresholds = to_doubles(*materialize(splits)), modes = tensor_attribute(node, "nodes_modes"),
+                            weights = tensor_attribute(node, "leaf_weights");
   const size_t count = modes.size();
   check_length("nodes_splits", thresholds, count);
-  const auto features = list_of<int64_t>(node, "nodes_featureids", count), yes = list_of<int64_t>(node, "nodes_truenodeids", count), no = list_of<int64_t>(node, "nodes_falsenodeids", count),
-             yes_leaf = list_of<int64_t>(node, "nodes_trueleafs", count), no_leaf = list_of<int64_t>(node, "nodes_falseleafs", count),
-             missing = flags(node, "nodes_missing_value_tracks_true", count), targets = list_of<int64_t>(node, "leaf_targetids", weights.size());
+  const auto features = list_of<int64_t>(node, "nodes_featureids", count), yes = list_of<int64_t>(node, "nodes_truenodeids", count),
+             no = list_of<int64_t>(node, "nodes_falsenodeids", count), yes_leaf = list_of<int64_t>(node, "nodes_trueleafs", count),
+             no_leaf = list_of<int64_t>(node, "nodes_falseleafs", count), missing = flags(node, "nodes_missing_value_tracks_true", count),
+             targets = list_of<int64_t>(node, "leaf_targetids", weights.size());
   for (size_t i = 0; i < count; ++i) {
     require(modes[i] >= 0 && modes[i] < kTreeTests, ErrorKind::model, "attribute 'nodes_modes' has ", modes[i]);
-    forest.nodes.push_back({features[i], static_cast<TreeTest>(modes[i]), missing[i] != 0, thresholds[i], {yes[i], yes_leaf[i] != 0}, {no[i], no_leaf[i] != 0}, {}});
+    forest.nodes.push_back(
+        {features[i], static_cast<TreeTest>(modes[i]), missing[i] != 0, thresholds[i], {yes[i], yes_leaf[i] != 0}, {no[i], no_leaf[i] != 0}, {}});
   }
   for (size_t i = 0; i < weights.size(); ++i) forest.leaves.push_back({{targets[i], weights[i]}});
   for (const int64_t root : node.needed_attr<Ints>("tree_roots")) forest.roots.push_back({root, false});
@@ -163,13 +169,14 @@ void add_reals(OnnxForm& form, const std::string& key, const std::vector<double>
 // Rows of nodes_* and votes, tree by tree; a node that several trees share is written for each.
 class NodeRows {
  public:
-  NodeRows(const RawForest& forest, const std::string& prefix) : forest_(forest), prefix_(prefix), node_ids_(forest.nodes.size()), leaf_ids_(forest.leaves.size()) {}
+  NodeRows(const RawForest& forest, const std::string& prefix)
+      : forest_(forest), prefix_(prefix), node_ids_(forest.nodes.size()), leaf_ids_(forest.leaves.size()) {}
   void add_tree(int64_t tree, const RawForest::Place& root) {
     tree_ = tree;
     next_ = 0;
     open_.clear();
     id_of(root);
-    for (size_t at = 0; at < open_.size(); ++at) {     // first in, first out: the rows of a tree are in the order of their ids
+    for (size_t at = 0; at < open_.size(); ++at) {  // first in, first out: the rows of a tree are in the order of their ids
       const auto [place, id] = open_[at];
       require(std::ssize(ids_) < INT32_MAX, ErrorKind::model, "the trees share more nodes than can be written");
       trees_.push_back(tree_);
@@ -185,7 +192,8 @@ class NodeRows {
     form.attributes["nodes_truenodeids"] = yes_;
     form.attributes["nodes_falsenodeids"] = no_;
     form.attributes["nodes_modes"] = modes_;
-    if (std::any_of(missing_.begin(), missing_.end(), [](int64_t m) { return m != 0; })) form.attributes["nodes_missing_value_tracks_true"] = missing_;
+    if (std::any_of(missing_.begin(), missing_.end(), [](int64_t m) { return m != 0; }))
+      form.attributes["nodes_missing_value_tracks_true"] = missing_;
     add_reals(form, "nodes_values", values_, dtype);
     form.attributes[prefix_ + "_treeids"] = vote_trees_;
     form.attributes[prefix_ + "_nodeids"] = vote_nodes_;
@@ -247,7 +255,8 @@ bool add_node_ids(OnnxForm& form, const RawForest& forest, const std::string& pr
 }
 
 bool add_leaf_lists(OnnxForm& form, const RawForest& forest, DType dtype) {
-  if (!forest.base.empty() || std::any_of(forest.leaves.begin(), forest.leaves.end(), [](const auto& leaf) { return leaf.size() != 1; })) return false;
+  if (!forest.base.empty() || std::any_of(forest.leaves.begin(), forest.leaves.end(), [](const auto& leaf) { return leaf.size() != 1; }))
+    return false;
   Ints features, yes, no, yes_leaf, no_leaf, missing, roots, targets;
   std::vector<double> modes, splits, weights, members;
   const auto add_row = [&](const RawForest::RawNode& n) {
@@ -274,8 +283,14 @@ bool add_leaf_lists(OnnxForm& form, const RawForest& forest, DType dtype) {
     for (size_t i = 0; i < values.size(); ++i) t.set(static_cast<int64_t>(i), values[i]);
     return std::make_shared<const Tensor>(std::move(t));
   };
-  for (auto& [key, list] : {std::pair("nodes_featureids", features), {"nodes_truenodeids", yes}, {"nodes_falsenodeids", no}, {"nodes_trueleafs", yes_leaf}, {"nodes_falseleafs", no_leaf},
-                            {"nodes_missing_value_tracks_true", missing}, {"tree_roots", roots}, {"leaf_targetids", targets}})
+  for (auto& [key, list] : {std::pair("nodes_featureids", features),
+                            {"nodes_truenodeids", yes},
+                            {"nodes_falsenodeids", no},
+                            {"nodes_trueleafs", yes_leaf},
+                            {"nodes_falseleafs", no_leaf},
+                            {"nodes_missing_value_tracks_true", missing},
+                            {"tree_roots", roots},
+                            {"leaf_targetids", targets}})
     form.attributes[key] = list;
   form.attributes["nodes_modes"] = tensor(DType::u8, modes);
   form.attributes["nodes_splits"] = tensor(dtype, splits);
