@@ -20,6 +20,9 @@ run "quickstart" bash samples/quickstart/run.sh
 run "own network, end to end" $python tests/e2e/digits.py build/release
 run "ONNX node cases" $python tests/onnx/node_cases.py build/release/onecard
 run "command line" $python tests/cli/cases.py build/release/onecard
+run "check" $python tests/onnx/check_cases.py build/release/onecard
+run "table of operators" $python tests/cli/operators.py build/release/onecard
+run "external data" $python tests/e2e/external_data.py build/release
 run "damaged files" $python tests/e2e/damaged.py build/release/onecard
 if [ "$quick" != --quick ]; then
   # Hostile sizes must be refused by us, not by the sanitizer's allocator.

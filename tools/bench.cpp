@@ -22,6 +22,7 @@ struct BenchFlags {
   BenchOptions bench;
   bool layers = false;
   OutputOptions output;
+  SourceOptions source;
   DeviceOptions device;
   SizeOptions sizes;
   DataOptions data;
@@ -54,7 +55,8 @@ int run(const BenchFlags& o, const OpenNetwork& open) {
 
   output.progress("opening", 0);
   const auto start = std::chrono::steady_clock::now();
-  const Network network = open({o.model, device->name() == "reference" ? Form::as_written : Form::ready_to_run, CheckWeights::now, shapes});
+  const Network network =
+      open({o.model, device->name() == "reference" ? Form::as_written : Form::ready_to_run, CheckWeights::now, shapes, external_roots_of(o.source)});
   std::string sizes_text;
   if (sample_options.random_seed || !shapes.empty() || !dims.empty()) {
     const ChosenSizes sizes = choose_sizes(*network.graph, dims, shapes);
@@ -108,6 +110,7 @@ Action set_up_bench(CLI::App& app, const OpenNetwork& open) {
   app.add_flag("--layers", o->layers, "time, bytes and flops of every step too, measured apart");
   app.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
   add_options(app, o->data, RandomInputs::allowed);
+  add_options(app, o->source);
   add_options(app, o->sizes);
   add_options(app, o->device);
   add_options(app, o->output);

@@ -14,7 +14,7 @@ using nlohmann::ordered_json;
 
 struct CheckFlags {
   std::string model;
-  std::vector<std::string> external_roots;
+  SourceOptions source;
   OutputOptions output;
   SizeOptions sizes;
 };
@@ -24,7 +24,7 @@ int run(const CheckFlags& o) {
   require(!names_bundle(o.model), ErrorKind::usage, "'", o.model, "' is a bundle; check takes an ONNX model");
   ImportOptions options;
   options.shapes = shapes_of(o.sizes);
-  for (const auto& root : o.external_roots) options.allowed_external_roots.push_back(root);
+  options.allowed_external_roots = external_roots_of(o.source);
   const auto unsupported = find_unsupported(o.model, options);
   ordered_json j = {{"pass", unsupported.empty()}, {"unsupported", ordered_json::array()}};
   int64_t nodes = 0;
@@ -46,7 +46,7 @@ int run(const CheckFlags& o) {
 Action set_up_check(CLI::App& app, const OpenNetwork&) {
   auto o = std::make_shared<CheckFlags>();
   app.add_option("MODEL", o->model, "the .onnx file")->required();
-  add_list(app, "--allow-external-root", o->external_roots, "external data may also lie under this folder; repeatable");
+  add_options(app, o->source);
   add_list(app, "--shape", o->sizes.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
   add_options(app, o->output);
   app.footer("Exit 3 when nodes are not supported, all of them listed.\nExample:\n  onecard check resnet50.onnx");

@@ -23,6 +23,7 @@ struct OpenRequest {
   Form form = Form::ready_to_run;  // of an ONNX model; a bundle is what it is
   CheckWeights check = CheckWeights::now;
   std::map<std::string, Dims> shapes;  // of --shape
+  std::vector<Path> external_roots;    // of --allow-external-root
 };
 struct Network {
   GraphPtr graph;

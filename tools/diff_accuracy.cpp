@@ -23,6 +23,7 @@ struct DiffFlags {
   bool layers = false, bisect = false;
   Gates gates;
   OutputOptions output;
+  SourceOptions source;
   DeviceOptions device;
   SizeOptions sizes;
   DataOptions data;
@@ -134,8 +135,8 @@ int run(const DiffFlags& o, const OpenNetwork& open) {
   if (!o.against_baseline.empty()) baseline = read_text(o.against_baseline);
   const auto device = choose_device(o.device, output);
   // Models run as they are written: what a pass does to them is part of what is measured.
-  request.reference = open({o.reference, Form::as_written, CheckWeights::now, shapes}).graph;
-  request.candidate = open({o.candidate, Form::as_written, CheckWeights::now, shapes}).graph;
+  request.reference = open({o.reference, Form::as_written, CheckWeights::now, shapes, external_roots_of(o.source)}).graph;
+  request.candidate = open({o.candidate, Form::as_written, CheckWeights::now, shapes, external_roots_of(o.source)}).graph;
   if (o.data.random || !shapes.empty() || !dims.empty()) {
     const ChosenSizes sizes = choose_sizes(*request.reference, dims, shapes);
     sample_options.random_types = sizes.inputs;
@@ -179,6 +180,7 @@ Action set_up_diff_accuracy(CLI::App& app, const OpenNetwork& open) {
   app.add_option("--against-baseline", o->against_baseline, "fail when something is more than a tenth worse than in this file");
   app.add_option("--report", o->report, "FILE.html, FILE.md, FILE.json or FILE.junit.xml");
   add_options(app, o->data, RandomInputs::allowed);
+  add_options(app, o->source);
   add_options(app, o->sizes);
   add_options(app, o->device);
   add_options(app, o->output);

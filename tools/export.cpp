@@ -25,7 +25,7 @@ int run(const ExportFlags& o, const OpenNetwork& open) {
           ": is there and is no regular file");
   require(!std::filesystem::equivalent(o.out, o.bundle, code), ErrorKind::usage, "-o ", o.out, ": is the bundle itself");
   output.progress("exporting", 0);
-  const Network network = open({o.bundle, Form::as_written, CheckWeights::now, {}});
+  const Network network = open({o.bundle, Form::as_written, CheckWeights::now, {}, {}});
   export_onnx(*network.graph, o.out);
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(o.out));
   output.object({{"file", o.out}, {"bytes", bytes}, {"nodes", network.graph->nodes().size()}});

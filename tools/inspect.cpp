@@ -21,6 +21,7 @@ struct InspectFlags {
   std::string model, memory_limit;
   bool graph = false, plan = false, memory = false, weights = false;
   OutputOptions output;
+  SourceOptions source;
   DeviceOptions device;
   SizeOptions sizes;
 };
@@ -125,7 +126,7 @@ int run(const InspectFlags& o, const OpenNetwork& open) {
   if (planned) device = choose_device(o.device, output);
   std::optional<int64_t> limit;
   if (!o.memory_limit.empty()) limit = parse_size(o.memory_limit, "--memory-limit", device->memory_bytes());
-  const Network network = open({o.model, planned ? Form::ready_to_run : Form::as_written, CheckWeights::never, shapes});
+  const Network network = open({o.model, planned ? Form::ready_to_run : Form::as_written, CheckWeights::never, shapes, external_roots_of(o.source)});
   ordered_json j;
   if (!planned && !o.graph && !o.weights) add_summary(network, o.model, output, j);
   if (o.graph) {
@@ -162,6 +163,7 @@ Action set_up_inspect(CLI::App& app, const OpenNetwork& open) {
   app.add_flag("--memory", o->memory, "what a run needs at the sizes given");
   app.add_flag("--weights", o->weights, "type, encoding and size of every constant");
   app.add_option("--memory-limit", o->memory_limit, "plan under this limit");
+  add_options(app, o->source);
   add_options(app, o->sizes);
   add_options(app, o->device);
   add_options(app, o->output);

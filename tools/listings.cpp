@@ -5,7 +5,6 @@
 #include "lib/base/parallel.h"
 #include "lib/cpu/device.h"
 #include "lib/device/reference_kernel.h"
-#include "lib/ops/registry.h"
 #include "passes/pass.h"
 #include "tools/command.h"
 #include "tools/device_choice.h"
@@ -39,15 +38,6 @@ void list_passes(Rows& rows, ordered_json& list) {
   for (const PassInfo& p : all_passes()) {
     rows.push_back({std::string(p.name), std::string(p.equation)});
     list.push_back({{"name", p.name}, {"equation", p.equation}});
-  }
-}
-
-void list_ops(Rows& rows, ordered_json& list) {
-  rows.push_back({"domain", "operator", "from opset", "becomes"});
-  for (const OnnxImporter& i : onnx_importers()) {
-    const std::string domain(i.onnx.domain.empty() ? "ai.onnx" : i.onnx.domain), becomes(i.op.empty() ? "(expanded at import)" : i.op);
-    rows.push_back({domain, std::string(i.onnx.op_type), std::to_string(i.onnx.since_opset), becomes});
-    list.push_back({{"domain", domain}, {"op_type", i.onnx.op_type}, {"since_opset", i.onnx.since_opset}, {"op", i.op}});
   }
 }
 
@@ -85,7 +75,6 @@ void list_devices(Rows& rows, ordered_json& list) {
 }  // namespace
 
 Action set_up_passes(CLI::App& app, const OpenNetwork&) { return listing(app, "passes", list_passes); }
-Action set_up_ops(CLI::App& app, const OpenNetwork&) { return listing(app, "ops", list_ops); }
 Action set_up_devices(CLI::App& app, const OpenNetwork&) { return listing(app, "devices", list_devices); }
 
 }  // namespace onecard

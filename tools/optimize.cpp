@@ -27,13 +27,13 @@ GraphPtr import_source(const OptimizeOptions& o, OptimizeRequest& request) {
   require(!names_bundle(o.model), ErrorKind::usage, "'", o.model, "' is a bundle already; optimize takes an ONNX model");
   const FileHash hash = hash_file(o.model);
   request.source_hash = hash.hex;
-  int64_t external_bytes = 0;
   ImportOptions options;
   options.shapes = request.shapes;
-  options.external_bytes = &external_bytes;
-  for (const auto& root : o.external_roots) options.allowed_external_roots.push_back(root);
+  options.data_files = &request.source_files;
+  options.allowed_external_roots = external_roots_of(o.source);
   auto graph = std::make_shared<const Graph>(import_onnx(o.model, options));
-  request.source_bytes = hash.bytes + external_bytes;
+  request.source_bytes = hash.bytes;
+  for (const auto& file : request.source_files) request.source_bytes += static_cast<int64_t>(file->bytes().size());
   return graph;
 }
 

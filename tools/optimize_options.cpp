@@ -124,7 +124,7 @@ void add_options(CLI::App& app, OptimizeOptions& o) {
   app.add_flag("--allow-cpu-steps", o.allow_cpu_steps, "comes in a later version");
   app.add_flag("--tune", o.tune, "comes in a later version");
   app.add_flag("--suggest", o.suggest, "comes in a later version");
-  add_list(app, "--allow-external-root", o.external_roots, "external data may also lie under this folder; repeatable");
+  add_options(app, o.source);
   add_list(app, "--skip-pass", o.skip_pass, "leave out this pass; repeatable");
   add_list(app, "--only-pass", o.only_pass, "run this pass alone; repeatable");
   app.add_option("--stop-after", o.stop_after, "NAME[:N] ends the pipeline after the N-th run of a pass");

@@ -51,6 +51,10 @@ void add_options(CLI::App& app, DeviceOptions& o) {
   app.add_option("--threads", o.threads, "CPU threads; 0: every core this process may use")->check(CLI::Range(0, 4096));
 }
 
+void add_options(CLI::App& app, SourceOptions& o) {
+  add_list(app, "--allow-external-root", o.external_roots, "external data of an ONNX model may also lie under this folder; repeatable");
+}
+
 void add_options(CLI::App& app, SizeOptions& o) {
   add_list(app, "--shape", o.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
   add_list(app, "--dim", o.dims, "NAME=8 gives a symbol a value; repeatable; a symbol without one counts as 1");
@@ -63,6 +67,12 @@ void add_options(CLI::App& app, DataOptions& o, RandomInputs random) {
   app.add_option("--carry-start", o.carry_start, "samples at which the sequence starts anew: I,J,... (default 0)");
   app.add_option("--preprocess", o.preprocess, "how photographs become tensors: imagenet, unit, raw or resize=256,crop=224,...");
   if (random == RandomInputs::allowed) app.add_option("--random", o.random, "inputs made from this seed");
+}
+
+std::vector<Path> external_roots_of(const SourceOptions& o) {
+  for (const auto& root : o.external_roots)
+    require(std::filesystem::is_directory(root), ErrorKind::usage, "--allow-external-root ", root, ": there is no such folder");
+  return {o.external_roots.begin(), o.external_roots.end()};
 }
 
 std::map<std::string, Dims> shapes_of(const SizeOptions& o) {

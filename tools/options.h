@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/file.h"
 #include "lib/ir/graph.h"
 #include "lib/runtime/data/carry.h"
 #include "lib/runtime/data/samples.h"
@@ -24,6 +25,9 @@ struct DeviceOptions {
   std::string device = "auto";
   int threads = 0;
 };
+struct SourceOptions {
+  std::vector<std::string> external_roots;
+};
 struct SizeOptions {
   std::vector<std::string> shapes, dims;
 };
@@ -36,6 +40,7 @@ struct DataOptions {
 
 void add_options(CLI::App& app, OutputOptions& o);
 void add_options(CLI::App& app, DeviceOptions& o);
+void add_options(CLI::App& app, SourceOptions& o);
 void add_options(CLI::App& app, SizeOptions& o);
 enum class RandomInputs { allowed, refused };
 void add_options(CLI::App& app, DataOptions& o, RandomInputs random);
@@ -43,6 +48,7 @@ void add_options(CLI::App& app, DataOptions& o, RandomInputs random);
 void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help);
 
 // What they mean; all raise usage.
+std::vector<Path> external_roots_of(const SourceOptions& o);
 std::map<std::string, Dims> shapes_of(const SizeOptions& o);
 SymbolValues dims_of(const SizeOptions& o);
 Carry carry_of(const DataOptions& o);

@@ -24,6 +24,7 @@ constexpr double kDefaultRtol = 1e-3, kDefaultAtol = 1e-5;
 struct RunOptions {
   std::string model, output_dir, memory_limit;
   OutputOptions output;
+  SourceOptions source;
   DeviceOptions device;
   SizeOptions sizes;
   DataOptions data;
@@ -187,7 +188,8 @@ int run(const RunOptions& o, const OpenNetwork& open) {
   std::optional<int64_t> limit;
   if (!o.memory_limit.empty()) limit = parse_size(o.memory_limit, "--memory-limit", device->memory_bytes());
   output.progress("opening", 0);
-  OpenRequest request{o.model, device->name() == "reference" ? Form::as_written : Form::ready_to_run, CheckWeights::now, shapes};
+  OpenRequest request{o.model, device->name() == "reference" ? Form::as_written : Form::ready_to_run, CheckWeights::now, shapes,
+                      external_roots_of(o.source)};
   const Network network = open(request);
   Executor executor(network.graph, *device, {limit});
   if (o.self_check) return run_own_check(network, executor, output, limit);
@@ -226,6 +228,7 @@ Action set_up_run(CLI::App& app, const OpenNetwork& open) {
   app.add_flag("--self-check", o->self_check, "run the sample that the bundle carries and compare with its stored answer");
   app.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
   add_options(app, o->data, RandomInputs::allowed);
+  add_options(app, o->source);
   add_options(app, o->sizes);
   add_options(app, o->device);
   add_options(app, o->output);

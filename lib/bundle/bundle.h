@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,10 @@ struct BundleSizes {
 };
 
 // Writes graph, manifest and self-check; the file appears whole under its name or not at all. The same contents give the same bytes at any
-// thread count. Raises io.
-BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string& manifest_json, const std::optional<SelfCheck>& self_check);
+// thread count. Weights are read and encoded some 32 MiB at a time; `progress` hears the share done after each. Raises io.
+using WriteProgress = std::function<void(double share)>;
+BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string& manifest_json, const std::optional<SelfCheck>& self_check,
+                         const WriteProgress& progress = {});
 
 enum class CheckWeights { now, never };               // whether opening reads the weights to verify their checksum
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "lib/base/parallel.h"
 #include "lib/bundle/bundle.h"
@@ -21,57 +22,106 @@ Bytes string_bytes(const Tensor& t) {
   return std::move(w.bytes);
 }
 
+constexpr size_t kSampledChunks = 16;                 // a larger constant's encoding is chosen by so many of its pieces, spread evenly
+constexpr size_t kBatchChunks = 32;                   // encoded at once, so that of a large constant only these are in memory
+
+// How one constant was written.
 struct Encoded {
   Encoding encoding = Encoding::raw;
-  std::vector<Bytes> chunks;
-  uint64_t bytes() const {
-    uint64_t sum = 0;
-    for (const auto& c : chunks) sum += c.size();
-    return sum;
-  }
+  std::vector<uint32_t> chunk_bytes;
+  uint64_t bytes() const { return std::accumulate(chunk_bytes.begin(), chunk_bytes.end(), uint64_t{0}); }
 };
 
-double zero_share(std::span<const std::byte> bytes, size_t width) {
-  const size_t n = bytes.size() / width, step = std::max<size_t>(1, n / 65536);
+// One constant's bytes, cut into pieces that are encoded apart.
+struct Pieces {
+  std::span<const std::byte> bytes;
+  size_t width = 1;                                   // of an element
+  size_t count() const { return (bytes.size() + format::kChunkBytes - 1) / format::kChunkBytes; }
+  std::span<const std::byte> at(size_t k) const { return bytes.subspan(k * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - k * format::kChunkBytes)); }
+};
+
+using WriteBytes = std::function<void(std::span<const std::byte>)>;
+
+// The share of elements that are zero, looked for in some places of each of these pieces.
+double zero_share(const Pieces& pieces, const std::vector<size_t>& sample) {
   size_t zeros = 0, seen = 0;
-  for (size_t i = 0; i < n; i += step, ++seen)
-    zeros += std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(i * width), bytes.begin() + static_cast<std::ptrdiff_t>((i + 1) * width), [](std::byte b) { return b == std::byte{0}; });
+  const size_t per_chunk = std::max<size_t>(1, 65536 / std::max<size_t>(1, sample.size()));
+  for (const size_t k : sample) {
+    const auto bytes = pieces.at(k);
+    const size_t n = bytes.size() / pieces.width, step = std::max<size_t>(1, n / per_chunk);
+    for (size_t i = 0; i < n; i += step, ++seen) {
+      const auto element = bytes.subspan(i * pieces.width, pieces.width);
+      zeros += std::all_of(element.begin(), element.end(), [](std::byte b) { return b == std::byte{0}; });
+    }
+  }
   return seen ? static_cast<double>(zeros) / static_cast<double>(seen) : 0;
 }
 
-// A tensor of a constant's bytes in the encoding that makes it smallest; ties go to the simplest.
-Encoded encode(std::span<const std::byte> bytes, size_t width, bool may_compress) {
-  const size_t chunks = (bytes.size() + format::kChunkBytes - 1) / format::kChunkBytes;
-  std::vector<Encoding> candidates{Encoding::raw};
-  if (may_compress) candidates.push_back(Encoding::zstd);
-  if (may_compress && width > 1) candidates.push_back(Encoding::planes);
+// The encodings that may pay, the simplest first.
+std::vector<Encoding> candidates_for(const Pieces& pieces, const std::vector<size_t>& sample) {
+  std::vector<Encoding> candidates{Encoding::raw, Encoding::zstd};
+  if (pieces.width > 1) candidates.push_back(Encoding::planes);
   // A bitmap costs a bit an element: it cannot pay where next to nothing is zero.
-  if (may_compress && zero_share(bytes, width) > 0.05) {
+  if (zero_share(pieces, sample) > 0.05) {
     candidates.insert(candidates.end(), {Encoding::bitmap, Encoding::bitmap_zstd});
-    if (width > 1) candidates.push_back(Encoding::bitmap_planes);
+    if (pieces.width > 1) candidates.push_back(Encoding::bitmap_planes);
   }
-  std::vector<std::vector<Bytes>> tried(candidates.size(), std::vector<Bytes>(chunks));
-  parallel_for(static_cast<int64_t>(chunks * candidates.size()), 1, [&](int64_t begin, int64_t end) {
+  return candidates;
+}
+
+// These pieces in each of these encodings, by encoding and place in `which`.
+std::vector<std::vector<Bytes>> encode_all(const Pieces& pieces, const std::vector<size_t>& which, const std::vector<Encoding>& encodings) {
+  std::vector<std::vector<Bytes>> made(encodings.size(), std::vector<Bytes>(which.size()));
+  parallel_for(static_cast<int64_t>(which.size() * encodings.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const auto chunk = static_cast<size_t>(i) / candidates.size(), c = static_cast<size_t>(i) % candidates.size();
-      if (candidates[c] == Encoding::raw) continue;   // its size is known
-      const auto piece = bytes.subspan(chunk * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - chunk * format::kChunkBytes));
-      tried[c][chunk] = encode_chunk(candidates[c], piece, width);
+      const auto k = static_cast<size_t>(i) / encodings.size(), e = static_cast<size_t>(i) % encodings.size();
+      if (encodings[e] != Encoding::raw) made[e][k] = encode_chunk(encodings[e], pieces.at(which[k]), pieces.width);  // raw is there already
     }
   });
+  return made;
+}
+
+std::vector<size_t> chunks_from(size_t first, size_t count) {
+  std::vector<size_t> chunks(count);
+  std::iota(chunks.begin(), chunks.end(), first);
+  return chunks;
+}
+
+std::vector<size_t> sample_of(size_t chunks) {
+  if (chunks <= kSampledChunks) return chunks_from(0, chunks);
+  std::vector<size_t> sample;
+  for (size_t i = 0; i < kSampledChunks; ++i) sample.push_back(i * (chunks - 1) / (kSampledChunks - 1));
+  return sample;
+}
+
+// Writes a constant in the encoding that makes it smallest, a large one as far as a sample of it tells; ties go to the simplest. `wrote` hears of bytes taken.
+Encoded write_encoded(const Pieces& pieces, bool may_compress, const WriteBytes& write, const std::function<void(size_t)>& wrote) {
+  const auto sample = sample_of(pieces.count());
+  const std::vector<Encoding> candidates = may_compress ? candidates_for(pieces, sample) : std::vector<Encoding>{Encoding::raw};
+  std::vector<std::vector<Bytes>> tried = encode_all(pieces, sample, candidates);
   size_t best = 0;
-  uint64_t best_bytes = bytes.size();
+  uint64_t best_bytes = 0;
+  for (const size_t k : sample) best_bytes += pieces.at(k).size();
   for (size_t c = 1; c < candidates.size(); ++c) {
     uint64_t sum = 0;
     for (const auto& b : tried[c]) sum += b.size();
     if (sum < best_bytes) best = c, best_bytes = sum;
   }
-  Encoded out{candidates[best], std::move(tried[best])};
-  if (best == 0)
-    for (size_t k = 0; k < chunks; ++k) {
-      const auto piece = bytes.subspan(k * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - k * format::kChunkBytes));
-      out.chunks[k].assign(piece.begin(), piece.end());
+  Encoded out{candidates[best], {}};
+  for (size_t first = 0; first < pieces.count(); first += kBatchChunks) {
+    const auto batch = chunks_from(first, std::min(kBatchChunks, pieces.count() - first));
+    const bool all_tried = sample.size() == pieces.count();
+    const std::vector<Bytes> made = all_tried ? std::move(tried[best]) : std::move(encode_all(pieces, batch, {out.encoding})[0]);
+    size_t taken = 0;
+    for (const size_t k : batch) {
+      const auto piece = pieces.at(k);
+      const auto stored = out.encoding == Encoding::raw ? piece : std::span<const std::byte>(made[k - first]);
+      write(stored);
+      out.chunk_bytes.push_back(static_cast<uint32_t>(stored.size()));
+      taken += piece.size();
     }
+    wrote(taken);
+  }
   return out;
 }
 
@@ -94,10 +144,10 @@ void write_record(ByteWriter& index, const Tensor& t, const Encoded& e, uint64_t
   index.number(static_cast<uint8_t>(e.encoding));
   index.number(static_cast<uint8_t>(t.rank()));
   index.number(uint8_t{0});
-  index.number(static_cast<uint32_t>(e.chunks.size()));
+  index.number(static_cast<uint32_t>(e.chunk_bytes.size()));
   for (const int64_t d : t.dims()) index.number(static_cast<uint64_t>(d));
   index.number(offset);
-  for (const auto& c : e.chunks) index.number(static_cast<uint32_t>(c.size()));
+  for (const uint32_t c : e.chunk_bytes) index.number(c);
 }
 
 // Writes zeros up to the next section.
@@ -109,7 +159,8 @@ void pad(AtomicFile& file) {
 
 }  // namespace
 
-BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string& manifest, const std::optional<SelfCheck>& self_check) {
+BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string& manifest, const std::optional<SelfCheck>& self_check,
+                         const WriteProgress& progress) {
   BundleSizes sizes;
   Numbering numbering;
   const std::string text = to_text(graph, ConstantText::reference, [&](const ConstTensor& t) { return numbering(t); });
@@ -119,9 +170,10 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
   const Bytes check_section = self_check ? write_self_check(*self_check) : Bytes();
 
   // The index stands before the weights but is known after them: its size is, so its place is kept free.
-  uint64_t index_bytes = 0;
+  uint64_t index_bytes = 0, all_bytes = 0, done_bytes = 0;
   for (const auto& t : numbering.order) {
     const uint64_t bytes = t->dtype() == DType::string ? string_bytes(*t).size() : static_cast<uint64_t>(t->bytes());
+    all_bytes += bytes;
     index_bytes += 8 + 8 * static_cast<uint64_t>(t->rank()) + 8 + 4 * ((bytes + format::kChunkBytes - 1) / format::kChunkBytes);
   }
   struct Placed {
@@ -155,10 +207,14 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
     const bool strings = t->dtype() == DType::string;
     const Bytes text_bytes = strings ? string_bytes(*t) : Bytes();
     const auto bytes = strings ? std::span<const std::byte>(text_bytes) : std::span(t->raw(), static_cast<size_t>(t->bytes()));
-    const Encoded e = encode(bytes, static_cast<size_t>(std::max(1, info(t->dtype()).bits / 8)), !strings);
     write(std::span(kZeros).first(align_section(file.written() - start) - (file.written() - start)));
-    write_record(index, *t, e, file.written() - start);
-    for (const auto& c : e.chunks) write(c);
+    const uint64_t offset = file.written() - start;
+    const Pieces pieces{bytes, static_cast<size_t>(std::max(1, info(t->dtype()).bits / 8))};
+    const Encoded e = write_encoded(pieces, !strings, write, [&](size_t taken) {
+      done_bytes += taken;
+      if (progress) progress(static_cast<double>(done_bytes) / static_cast<double>(all_bytes));
+    });
+    write_record(index, *t, e, offset);
     sizes.weight_bytes += static_cast<int64_t>(bytes.size());
     sizes.weight_bytes_stored += static_cast<int64_t>(e.bytes());
   }

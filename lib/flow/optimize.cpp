@@ -79,9 +79,35 @@ double range_of(const Tensor& t) {
   return range > 0 ? range : 1;
 }
 
-std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::string& why_not) {
+// Lets go of the pages of mapped weights, each time that a good part of them was read: they stay in the system's cache, and not in this process.
+class ReadPages {
+ public:
+  explicit ReadPages(const std::vector<std::shared_ptr<const MappedFile>>& files) : files_(files) {}
+  ~ReadPages() { release(); }
+  ReadPages(const ReadPages&) = delete;
+  ReadPages& operator=(const ReadPages&) = delete;
+  void release() {
+    for (const auto& file : files_) file->release(file->bytes());
+    read_ = 0;
+  }
+  // After a step that read these constants.
+  void after(const PlanStep& step) {
+    if (!step.node) return;
+    for (const Value* v : step.node->inputs)
+      if (v && v->constant && v->constant->type().container == Container::tensor) read_ += v->constant->bytes();
+    if (read_ > kResident) release();
+  }
+
+ private:
+  static constexpr int64_t kResident = int64_t{128} << 20;
+  const std::vector<std::shared_ptr<const MappedFile>>& files_;
+  int64_t read_ = 0;
+};
+
+std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, ReadPages& pages, std::string& why_not) {
   try {
     Executor executor(graph, device);
+    executor.set_step_timer([&](const PlanStep& step, double) { pages.after(step); });
     return executor.run(pointers(in.tensors));
   } catch (const Error& e) {
     if (e.kind == ErrorKind::internal) throw;
@@ -180,6 +206,7 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
 
 OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress) {
   OptimizeResult result;
+  ReadPages pages(request.source_files);
   result.source_bytes = request.source_bytes;
   result.memory_limit_bytes = request.memory_limit_bytes;
 
@@ -198,7 +225,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("original answer", 0);
     const OneThread one;
     std::string why_not;
-    original = answers(request.source, device, *in, why_not);
+    original = answers(request.source, device, *in, pages, why_not);
+    pages.release();
   }
   if (request.verify_passes) {
     require(in.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result.self_check_skipped);
@@ -208,6 +236,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   }
   Graph graph = run_passes(request, device, progress, result);
   request.source.reset();
+  pages.release();
   const auto optimized = std::make_shared<const Graph>(std::move(graph));
 
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {
@@ -225,13 +254,17 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("own answer", 0);
     const OneThread one;
     std::string why_not;
-    if (const auto own = answers(optimized, device, *in, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
+    if (const auto own = answers(optimized, device, *in, pages, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
   }
+  pages.release();
   progress("writing", 0);
-  result.sizes = write_bundle(request.out, *optimized, manifest(request, result, sizes), check);
+  result.sizes = write_bundle(request.out, *optimized, manifest(request, result, sizes), check, [&](double share) {
+    pages.release();
+    progress("writing", share);
+  });
   return result;
 }
 

@@ -24,6 +24,7 @@ struct OptimizeRequest {
   std::string source_name;                            // of the file, without folders
   std::string source_hash;                            // of its bytes
   int64_t source_bytes = 0;
+  std::vector<std::shared_ptr<const MappedFile>> source_files;  // that hold its weights; their pages are let go of as the work streams over them
   Path out;
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;

@@ -1,7 +1,7 @@
 #include <set>
 #include <tuple>
 
-#include "lib/onnx/model.h"
+#include "lib/onnx/importer.h"
 #include "lib/onnx/operators.h"
 
 namespace onecard {
@@ -22,12 +22,27 @@ constexpr std::pair<std::string_view, std::string_view> kOnMaps[] = {
 // Walks every node of a model, each function once, and collects what cannot be imported.
 class Search {
  public:
+  using Key = std::tuple<std::string, std::string, int64_t, std::string>;
   explicit Search(const onnx::ModelProto& model) : operators_(model) {}
   void graph(const onnx::GraphProto& graph, const Opsets& opsets) { nodes(graph.node(), opsets); }
   std::vector<Unsupported> found() const {
     std::vector<Unsupported> list;
     for (const auto& [key, unsupported] : found_) list.push_back(unsupported);
     return list;
+  }
+
+  // A node that cannot be imported; once each.
+  void add(const onnx::NodeProto& node, const Opsets& opsets, const std::string& reason) {
+    if (!listed_.insert(&node).second) return;
+    const std::string domain = standard_domain(node.domain());
+    Unsupported& entry = found_[Key{domain, node.op_type(), opset_of(node, opsets), reason}];
+    entry.domain = domain;
+    entry.op_type = node.op_type();
+    entry.opset = opset_of(node, opsets);
+    entry.reason = reason;
+    ++entry.count;
+    const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+    if (!name.empty() && entry.node_names.size() < kMaxNames) entry.node_names.push_back(name);
   }
 
  private:
@@ -80,22 +95,39 @@ class Search {
     return exists ? "not supported yet" : "onnx has no such operator at this opset";
   }
 
-  void add(const onnx::NodeProto& node, const Opsets& opsets, const std::string& reason) {
-    const std::string domain = standard_domain(node.domain());
-    Unsupported& entry = found_[{domain, node.op_type(), opset_of(node, opsets)}];
-    entry.domain = domain;
-    entry.op_type = node.op_type();
-    entry.opset = opset_of(node, opsets);
-    entry.reason = reason;
-    ++entry.count;
-    const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
-    if (!name.empty() && entry.node_names.size() < kMaxNames) entry.node_names.push_back(name);
-  }
-
   Operators operators_;
-  std::set<const onnx::FunctionProto*> visited_;  // membership only
-  std::map<std::tuple<std::string, std::string, int64_t>, Unsupported> found_;
+  std::set<const onnx::FunctionProto*> visited_;      // membership only
+  std::set<const onnx::NodeProto*> listed_;           // membership only: a function's node is one node, however often it is called
+  std::map<Key, Unsupported> found_;
 };
+
+constexpr const char* kSetAside = "set.aside";        // no domain of onnx, so that its checker asks nothing of the nodes in it
+
+// Moves nodes whose operator nobody knows into a domain of their own: what else may be wrong with the model can be looked at then.
+void set_aside(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, const Operators& operators, const Opsets& opsets) {
+  for (auto& node : nodes) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) set_aside(*attribute.mutable_g()->mutable_node(), operators, opsets);
+      for (auto& body : *attribute.mutable_graphs()) set_aside(*body.mutable_node(), operators, opsets);
+    }
+    if (!operators.resolve(node, opsets)) node.set_domain(kSetAside);
+  }
+}
+
+void set_aside(onnx::ModelProto& model, const Opsets& opsets) {
+  const auto import_domain = [](auto* imports) {
+    auto& import = *imports->Add();
+    import.set_domain(kSetAside);
+    import.set_version(1);
+  };
+  const Operators operators(model);
+  set_aside(*model.mutable_graph()->mutable_node(), operators, opsets);
+  import_domain(model.mutable_opset_import());
+  for (auto& function : *model.mutable_functions()) {
+    set_aside(*function.mutable_node(), operators, function_opsets(function, opsets));
+    import_domain(function.mutable_opset_import());
+  }
+}
 
 }  // namespace
 
@@ -105,9 +137,21 @@ std::vector<Unsupported> find_unsupported(const LoadedModel& model) {
   return search.found();
 }
 
-std::vector<Unsupported> find_unsupported(const Path& model, const ImportOptions& options) {
-  ErrorScope scope("importing " + model.filename().string());
-  return find_unsupported(load_model(model, options));
+// First the operators that nobody knows, which takes no types; then, these set aside, whatever the import of the rest stumbles over.
+std::vector<Unsupported> find_unsupported(const Path& path, const ImportOptions& options) {
+  ErrorScope scope("importing " + path.filename().string());
+  LoadedModel model = load_model(path, options);
+  Search search(*model.proto);
+  search.graph(model.proto->graph(), model.opsets);
+  const bool any = !search.found().empty();
+  if (any) set_aside(*model.proto, model.opsets);
+  try {
+    check_model(*model.proto);
+    Importer(model, options).collect([&](const auto& node, const auto& opsets, const auto& reason) { search.add(node, opsets, reason); });
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model || !any) throw;    // what was found already is the better answer
+  }
+  return search.found();
 }
 
 std::string to_text(const Unsupported& u) {

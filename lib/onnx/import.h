@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@ namespace onecard {
 struct ImportOptions {
   std::vector<Path> allowed_external_roots;           // external data may also lie below these folders
   std::map<std::string, Dims> shapes;                 // fixed shapes of inputs, by name; an unknown or contradicting one is a usage error
-  int64_t* external_bytes = nullptr;                  // set to the size of all data files that were read
+  // Gets all data files that were read; who streams over the weights in them may let go of the pages read so far.
+  std::vector<std::shared_ptr<const MappedFile>>* data_files = nullptr;
 };
 
 // One operator of a model that cannot be imported.
@@ -27,11 +29,13 @@ struct Unsupported {
 // model, fails onnx's checker, reads outside its folder, or holds unsupported nodes, all of which are listed in one message.
 Graph import_onnx(const Path& model, const ImportOptions& options = {});
 
-// Every operator of the model, its subgraphs and its functions that cannot be imported; sorted by domain and name.
+// Every node of the model, its subgraphs and the functions it calls that cannot be imported, by operator and reason; sorted by domain and name. Empty:
+// import_onnx succeeds. Raises as import_onnx does for what is wrong with the model and not with a node.
 std::vector<Unsupported> find_unsupported(const Path& model, const ImportOptions& options = {});
 // "Frobnicate (opset 17, 2 nodes: 'a', 'b'): why".
 std::string to_text(const Unsupported& u);
 
+constexpr int64_t kOldestImportedOpset = 7;           // of the standard domain; older models are converted to it
 // The newest opset of the standard domain that the onnx library knows.
 int64_t newest_onnx_opset();
 

@@ -51,6 +51,11 @@ void Importer::call(Scope& scope, const onnx::NodeProto& node, const onnx::Funct
 // An operator without an importer, expanded from the definition that the onnx library gives it.
 void Importer::call_schema(Scope& scope, const onnx::NodeProto& node, const onnx::OpSchema& schema) {
   const int64_t opset = opset_of(node, scope.frame().opsets);
+  struct Expanding {
+    int& depth;
+    explicit Expanding(int& d) : depth(++d) {}
+    ~Expanding() { --depth; }
+  } expanding(expanding_);
   if (const auto* body = schema_body(schema, opset)) return call(scope, node, *body, &schema);
   std::vector<onnx::TypeProto> types;
   for (const auto& input : node.input()) {

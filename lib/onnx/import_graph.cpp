@@ -30,7 +30,7 @@ Graph import_onnx(const Path& path, const ImportOptions& options) {
   check_supported(model);
   check_model(*model.proto);
   Graph graph = Importer(model, options).run();
-  if (options.external_bytes) *options.external_bytes = model.weights.external_bytes();
+  if (options.data_files) *options.data_files = model.weights.data_files();
   return graph;
 }
 
@@ -46,6 +46,14 @@ Graph Importer::run() {
   add_nodes(scope, proto.node());
   add_outputs(scope, proto);
   return graph;
+}
+
+void Importer::collect(Problem problem) {
+  problem_ = std::move(problem);
+  try {
+    run();
+  } catch (const UnknownValue&) {                     // an output that a node with a problem should have made
+  }
 }
 
 // Distinct texts get distinct symbols, whatever characters a symbol allows.

@@ -59,6 +59,21 @@ void Importer::add_node(Scope& scope, const onnx::NodeProto& node) {
   ErrorScope where(described(node));
   require(++nodes_ <= kMaxNodes, ErrorKind::model, "the model has more than ", kMaxNodes, " nodes, its functions and subgraphs expanded");
   const Resolution how = operators_.resolve(node, scope.frame().opsets);
+  if (!problem_ || expanding_ > 0) return import_node(scope, node, how);
+  try {
+    return import_node(scope, node, how);
+  } catch (const UnknownValue&) {
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    // ": node 'x' (Y)" of a definition that was expanded; elsewhere only the name that the node has anyway
+    const std::string inside = e.where.substr(std::min(ErrorScope::text().size(), e.where.size()));
+    problem_(node, scope.frame().opsets, how.schema && inside.starts_with(": ") ? inside.substr(2) + ": " + e.message : e.message);
+  }
+  for (const auto& output : node.output())
+    if (!output.empty()) scope.bind_unknown(output);
+}
+
+void Importer::import_node(Scope& scope, const onnx::NodeProto& node, const Resolution& how) {
   if (how.function) call(scope, node, *how.function, nullptr);
   else if (how.importer) add_operator(scope, node, *how.importer);
   else if (how.schema) call_schema(scope, node, *how.schema);

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,8 +14,13 @@ namespace onecard {
 // Turns one loaded model, all of whose operators resolve, into a graph.
 class Importer {
  public:
+  // Hears of a node that cannot be imported, and why.
+  using Problem = std::function<void(const onnx::NodeProto& node, const Opsets& opsets, const std::string& reason)>;
+
   Importer(LoadedModel& model, const ImportOptions& options) : model_(model), options_(options), operators_(*model.proto) {}
   Graph run();
+  // Imports what can be imported, past nodes with problems and what depends on them, for the problems alone.
+  void collect(Problem problem);
 
  private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
@@ -38,6 +44,7 @@ class Importer {
 
   // import_node.cpp
   void add_node(Scope& scope, const onnx::NodeProto& node);
+  void import_node(Scope& scope, const onnx::NodeProto& node, const Resolution& how);
   void add_operator(Scope& scope, const onnx::NodeProto& node, const OnnxImporter& importer);
   std::optional<OnnxAttribute> attribute(const onnx::AttributeProto& proto);
   BoundAttribute resolve(Scope& scope, const onnx::AttributeProto& proto) const;
@@ -56,6 +63,8 @@ class Importer {
   Operators operators_;
   std::map<std::string, std::string> symbols_;        // dim_param, or a nameless axis, to its symbol
   std::set<std::string> symbols_taken_;
+  Problem problem_;                                   // when set, a node that fails does not end the import
+  int expanding_ = 0;                                 // definitions by onnx in one another, whose nodes are no nodes of the file
   int depth_ = 0;                                     // of subgraphs and calls in one another
   int64_t nodes_ = 0;                                 // imported in all: functions multiply
 };

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lib/onnx/names.h"
+#include "lib/onnx/schema_table.h"
 
 namespace onecard {
 
@@ -40,6 +41,24 @@ void check_opsets(const Opsets& opsets) {
   }
 }
 
+// Models of which check_model() only looks at the graph: it says nothing of their head.
+bool is_plain(const onnx::ModelProto& model) {
+  return model.ir_version() >= 3 && model.ir_version() <= onnx::Version::IR_VERSION && model.metadata_props_size() <= 1 && model.opset_import_size() > 0 &&
+         model.functions_size() == 0;
+}
+
+// check_model() of a plain model, its operators looked up in our table.
+void check_plain(const onnx::ModelProto& model) {
+  const SchemaTable schemas;
+  onnx::checker::CheckerContext context;
+  context.set_schema_registry(&schemas);
+  context.set_ir_version(static_cast<int>(model.ir_version()));
+  std::unordered_map<std::string, int> imports;
+  for (const auto& import : model.opset_import()) imports[import.domain()] = static_cast<int>(import.version());
+  context.set_opset_imports(std::move(imports));
+  onnx::checker::check_graph(model.graph(), context, onnx::checker::LexicalScopeContext());
+}
+
 }  // namespace
 
 int64_t newest_onnx_opset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
@@ -57,7 +76,10 @@ void check_model(const onnx::ModelProto& model) {
     tensor.mutable_shape();
     if (!tensor.has_elem_type()) tensor.set_elem_type(onnx::TensorProto::FLOAT);
   }
-  guarded([&] { onnx::checker::check_model(typed); });
+  guarded([&] {
+    if (is_plain(typed)) return check_plain(typed);
+    onnx::checker::check_model(typed);
+  });
 }
 
 // The converter copies and understands the whole graph, so weights travel as inputs of their types.

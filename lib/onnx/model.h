@@ -22,7 +22,7 @@ void check_model(const onnx::ModelProto& model);
 // What find_unsupported answers, of a loaded model.
 std::vector<Unsupported> find_unsupported(const LoadedModel& model);
 
-constexpr int64_t kOldestOpset = 7;                   // the oldest that the ops' from_onnx understand
+constexpr int64_t kOldestOpset = kOldestImportedOpset;  // the oldest that the ops' from_onnx understand
 constexpr int kMaxDepth = 64;                         // of subgraphs and functions in one another
 
 }  // namespace onecard

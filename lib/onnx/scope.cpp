@@ -5,6 +5,7 @@ namespace onecard {
 Value* Scope::lookup(const std::string& name) {
   if (name.empty()) return nullptr;
   if (const auto found = names_.find(name); found != names_.end()) return found->second;
+  if (unknown_.contains(name)) throw UnknownValue();
   if (const auto why = missing_.find(name); why != missing_.end()) fail(ErrorKind::model, "value '", name, "' cannot be used: ", why->second);
   Value* outer = enclosing_ ? enclosing_->lookup(name) : nullptr;
   require(outer != nullptr, ErrorKind::model, "value '", name, "' is neither an input, an initializer nor the output of an earlier node");

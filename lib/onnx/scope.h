@@ -12,6 +12,9 @@ namespace onecard {
 
 class Scope;
 
+// Raised while problems are collected: a value that a node with a problem should have made. It is no problem of the node that asks.
+struct UnknownValue {};
+
 // An attribute of the node that calls a function, and where its graphs look up their names.
 struct BoundAttribute {
   const onnx::AttributeProto* proto = nullptr;
@@ -48,6 +51,9 @@ class Scope {
   // Remembers a name that its node does not produce; an error only when somebody asks for it.
   void bind_missing(const std::string& name, const std::string& why) { missing_[name] = why; }
 
+  // Marks a name that nobody can know: whoever asks for it gets UnknownValue.
+  void bind_unknown(const std::string& name) { unknown_.insert(name); }
+
   struct Capture {
     Value* outer = nullptr;
     Value* inner = nullptr;
@@ -64,6 +70,7 @@ class Scope {
   Scope* enclosing_;
   std::unordered_map<std::string, Value*> names_;     // looked up only, never iterated
   std::map<std::string, std::string> missing_;
+  std::set<std::string> unknown_;
   std::unordered_map<const Value*, Value*> constants_;  // of the enclosing graph -> here; looked up only
   std::vector<Capture> captures_;
 };

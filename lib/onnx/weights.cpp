@@ -105,7 +105,7 @@ Tensor tensor_from_proto(const onnx::TensorProto& proto, ExternalFiles* files) {
   const TensorType type = type_of(proto);
   if (is_external(proto)) {
     require(files != nullptr, ErrorKind::model, "external data is not allowed here");
-    return with_valid_booleans(files->load(type, place_of(proto)));
+    return files->load(type, place_of(proto));
   }
   check_fields(proto, type);
   if (type.dtype == DType::string) return from_strings(proto, type);

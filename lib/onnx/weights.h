@@ -23,7 +23,7 @@ class Weights {
   ConstTensor of(const onnx::SparseTensorProto& proto);
   // The tensor moved out from here, or null.
   ConstTensor taken(const onnx::TensorProto& proto) const;
-  int64_t external_bytes() const { return files_.opened_bytes(); }
+  std::vector<std::shared_ptr<const MappedFile>> data_files() const { return files_.opened(); }
   // Forgets which TensorProto stands for what, before these are destroyed: others may come to lie where they were.
   void forget() { taken_.clear(); }
   // Lets `proto` stand for a tensor taken before.
