@@ -61,10 +61,10 @@ Attended attend_with(const Expansion& ex, const Operands& o, Value* mask, Value*
   return attend(ex, o.q, o.k, o.v, scoring, keeps);
 }
 
-void set_lengths(const Expansion& ex, Operands& o) {
+void set_lengths(const Expansion& ex, Operands& o, Value* past) {
   o.length = ex.extents(o.q, 2);
   o.total = ex.extents(o.k, 2);
-  if (!o.past) o.past = ex.sub(o.total, o.length);
+  o.past = past ? ex.extents(past, 2) : ex.ints({0});
 }
 
 // --- Attention: the projections of one input are part of it ---
@@ -103,7 +103,7 @@ std::vector<Value*> import_attention(const OnnxNode& node) {
     past_k = ex.squeeze(halves[0], {0}), past_v = ex.squeeze(halves[1], {0});
   }
   o.k = behind_past(ex, past_k, qkv[1]), o.v = behind_past(ex, past_v, qkv[2]);
-  set_lengths(ex, o);
+  set_lengths(ex, o, past_k);
   std::vector<Value*> outputs{merge_heads(ex, attend_with(ex, o, node.input(3), node.input(5), head_size, Keeps::result).y)};
   if (node.wants(1)) outputs.push_back(ex.concat({ex.unsqueeze(o.k, {0}), ex.unsqueeze(o.v, {0})}, 0));
   return outputs;
@@ -168,7 +168,7 @@ std::vector<Value*> import_multi_head(const OnnxNode& node) {
   Operands o;
   o.q = p.qkv[0];
   o.k = behind_past(ex, node.input(6), p.qkv[1]), o.v = behind_past(ex, node.input(7), p.qkv[2]);
-  set_lengths(ex, o);
+  set_lengths(ex, o, node.input(6));
   const Attended a = attend_with(ex, o, node.input(4), node.input(5), p.head_size, node.wants(3) ? Keeps::scores_too : Keeps::result);
   return {merge_heads(ex, a.y), o.k, o.v, a.scores};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace onecard {
 
@@ -98,11 +99,14 @@ void ArenaImprovement::improve(int64_t effort, Placement& placement) {
   constexpr int64_t kLongestAttempt = 3'000'000;
   constexpr int kFailuresBeforeReset = 8;
   const int64_t share = std::min(effort / 8 + 1, kLongestAttempt);
+  int64_t unit = 0;                                   // places are counted down from the height: sums of sizes only if it is one
+  for (const Lifetime& b : buffers_) unit = std::gcd(unit, b.bytes);
   int failures = 0;
   int64_t percent = 50;                               // of the way to the bound that stays
   while (effort > 0 && placement.bytes > placement.lower_bound) {
     const int64_t above = placement.bytes - placement.lower_bound;
-    const int64_t height = placement.lower_bound + (above / 100 * percent + above % 100 * percent / 100);
+    const int64_t wanted = placement.lower_bound + (above / 100 * percent + above % 100 * percent / 100);
+    const int64_t height = wanted - wanted % unit;    // the bound is a sum of sizes: not below it
     int64_t left = std::min(share, effort);
     effort -= left;
     offsets_ = placement.offsets;
