@@ -45,7 +45,8 @@ float attention_scale(const OnnxNode& node, int64_t head_size) {
 
 int64_t part_size(const Value* x, int64_t parts, std::string_view what) {
   const Shape& s = x->type.shape;
-  require(s.has_rank() && s.rank() >= 1 && s[s.rank() - 1].is_number(), ErrorKind::model, "the last extent of ", what, ", ", x->type.text(), ", must be known");
+  require(s.has_rank() && s.rank() >= 1 && s[s.rank() - 1].is_number(), ErrorKind::model, "the last extent of ", what, ", ", x->type.text(),
+          ", must be known");
   const int64_t whole = s[s.rank() - 1].number();
   require(parts > 0 && whole > 0 && whole % parts == 0, ErrorKind::model, what, " has ", whole, " features, which do not make ", parts, " heads");
   return whole / parts;
@@ -65,14 +66,21 @@ Value* merge_heads(const Expansion& ex, Value* x) {
   return ex.reshape(ex.transpose(x, {0, 2, 1, 3}), {0, 0, known ? s[1].number() * s[3].number() : -1});
 }
 
-Value* mask_from(const Expansion& ex, Value* allowed, DType dtype, double refused) { return ex.where(allowed, ex.scalar(dtype, 0), ex.scalar(dtype, refused)); }
+Value* mask_from(const Expansion& ex, Value* allowed, DType dtype, double refused) {
+  return ex.where(allowed, ex.scalar(dtype, 0), ex.scalar(dtype, refused));
+}
 
 Value* causal(const Expansion& ex, Value* past, Value* length, Value* total) {
   Value* queries = ex.unsqueeze(ex.add(ex.counted(length), past), {1});
   return ex.binary(BinaryFn::less_equal, ex.counted(total), queries);
 }
 
-double lowest(DType dtype) { return dtype == DType::f16 ? -65504.0 : dtype == DType::f64 ? -1.7976931348623157e308 : dtype == DType::bf16 ? -3.3895313892515355e38 : -3.4028234663852886e38; }
+double lowest(DType dtype) {
+  return dtype == DType::f16    ? -65504.0
+         : dtype == DType::f64  ? -1.7976931348623157e308
+         : dtype == DType::bf16 ? -3.3895313892515355e38
+                                : -3.4028234663852886e38;
+}
 
 Value* added(const Expansion& ex, Value* a, Value* b) { return a && b ? ex.add(a, b) : a ? a : b; }
 
@@ -94,7 +102,8 @@ Value* rotate(const Expansion& ex, Value* x, Value* positions, const Rotary& rot
   }
   Value* real = ex.sub(ex.mul(a, cos), ex.mul(b, sin));
   Value* imaginary = ex.add(ex.mul(a, sin), ex.mul(b, cos));
-  Value* y = interleaved ? ex.reshape(ex.concat({ex.unsqueeze(real, {-1}), ex.unsqueeze(imaginary, {-1})}, -1), {0, 0, 0, 2 * half}) : ex.concat({real, imaginary}, -1);
+  Value* y = interleaved ? ex.reshape(ex.concat({ex.unsqueeze(real, {-1}), ex.unsqueeze(imaginary, {-1})}, -1), {0, 0, 0, 2 * half})
+                         : ex.concat({real, imaginary}, -1);
   return rest ? ex.concat({y, rest}, -1) : y;
 }
 

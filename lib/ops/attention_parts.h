@@ -9,13 +9,13 @@ namespace onecard {
 // What is done to the scores q k^T before they weight v.
 struct Scoring {
   float scale = 1;
-  float softcap = 0;                                  // > 0: scores become softcap * tanh(scores / softcap)
-  Value* bias = nullptr;                              // added then; broadcastable to the scores
-  Value* sink = nullptr;                              // [B or 1, H, S, 1]: a score beside the others that weights nothing
+  float softcap = 0;      // > 0: scores become softcap * tanh(scores / softcap)
+  Value* bias = nullptr;  // added then; broadcastable to the scores
+  Value* sink = nullptr;  // [B or 1, H, S, 1]: a score beside the others that weights nothing
 };
 struct Attended {
   Value* y = nullptr;
-  Value* scores = nullptr;                            // as they enter the softmax, and after it; only when asked for
+  Value* scores = nullptr;  // as they enter the softmax, and after it; only when asked for
   Value* weights = nullptr;
 };
 enum class Keeps : uint8_t { result, scores_too };
@@ -48,7 +48,7 @@ struct Rotary {
   Value* cos = nullptr;
   Value* sin = nullptr;
   RotaryPairs pairs = RotaryPairs::halves;
-  int64_t heads_axis = 2;                             // of x: [B,S,H,D], or 1: [B,H,S,D]
+  int64_t heads_axis = 2;  // of x: [B,S,H,D], or 1: [B,H,S,D]
 };
 // x rotated by the positions [B or 1, S] of its tokens.
 Value* rotate(const Expansion& ex, Value* x, Value* positions, const Rotary& rotary);

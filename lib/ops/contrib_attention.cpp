@@ -10,8 +10,8 @@ constexpr OnnxName kNames[] = {{"com.microsoft", "Attention", 1}, {"com.microsof
 // The operands of one node: q [B,H,S,D], k and v [B,H,T,D], the past counted in; the caches as the node gives them back.
 struct Operands {
   Value *q = nullptr, *k = nullptr, *v = nullptr;
-  Value *length = nullptr, *total = nullptr;          // S and T, i64 lists of one
-  Value* past = nullptr;                              // tokens before the new ones, i64 list of one
+  Value *length = nullptr, *total = nullptr;  // S and T, i64 lists of one
+  Value* past = nullptr;                      // tokens before the new ones, i64 list of one
 };
 
 // k or v with the past in front.
@@ -27,7 +27,8 @@ Value* from_lengths(const Expansion& ex, Value* mask, Value* batch, Value* keys)
   Value* second = ex.slice(ex.concat({list, zeros}, 0), 0, batch, two);
   Value* starts = ex.where(ex.binary(BinaryFn::equal, ex.extents(mask, 0), two), second, zeros);
   Value* ends = ex.slice(list, 0, ex.ints({0}), batch);
-  return ex.binary(BinaryFn::logical_and, ex.binary(BinaryFn::less, keys, ex.unsqueeze(ends, {1})), ex.binary(BinaryFn::greater_equal, keys, ex.unsqueeze(starts, {1})));
+  return ex.binary(BinaryFn::logical_and, ex.binary(BinaryFn::less, keys, ex.unsqueeze(ends, {1})),
+                   ex.binary(BinaryFn::greater_equal, keys, ex.unsqueeze(starts, {1})));
 }
 
 // What a mask of 1 to 4 axes allows, broadcastable to [B,H,S,T].
@@ -36,7 +37,7 @@ Value* allowed_by(const Expansion& ex, Value* mask, const Operands& o) {
   const int64_t rank = mask->type.shape.rank();
   if (rank == 1) return ex.unsqueeze(from_lengths(ex, mask, ex.extents(o.q, 0), ex.counted(o.total)), {1, 2});
   require(rank >= 2 && rank <= 4, ErrorKind::model, "a mask of shape ", mask->type.shape.text());
-  if (rank == 4) {                                     // of the longest sequence there may be
+  if (rank == 4) {  // of the longest sequence there may be
     mask = ex.slice(mask, 2, o.past, o.total);
     mask = ex.slice(mask, 3, ex.ints({0}), o.total);
   }
@@ -76,7 +77,8 @@ std::vector<Value*> projected(const Expansion& ex, int64_t heads, int64_t& head_
   auto sizes = node.attr<std::vector<int64_t>>("qkv_hidden_sizes", {});
   const int64_t columns = part_size(in[1], 1, "the weights");
   if (sizes.empty()) sizes.assign(3, columns / 3);
-  const bool fit = sizes.size() == 3 && sizes[0] == sizes[1] && sizes[0] > 0 && sizes[2] > 0 && sizes[0] <= columns && sizes[2] <= columns && 2 * sizes[0] + sizes[2] == columns;
+  const bool fit = sizes.size() == 3 && sizes[0] == sizes[1] && sizes[0] > 0 && sizes[2] > 0 && sizes[0] <= columns && sizes[2] <= columns &&
+                   2 * sizes[0] + sizes[2] == columns;
   require(fit, ErrorKind::model, "qkv_hidden_sizes do not divide ", columns, " columns");
   require(sizes[0] % heads == 0 && sizes[2] % heads == 0, ErrorKind::model, sizes[0], " features do not make ", heads, " heads");
   head_size = sizes[0] / heads;
@@ -92,7 +94,8 @@ std::vector<Value*> projected(const Expansion& ex, int64_t heads, int64_t& head_
 std::vector<Value*> import_attention(const OnnxNode& node) {
   const Expansion ex(node);
   require(node.attr<int64_t>("do_rotary", 0) == 0, ErrorKind::model, "do_rotary is not supported: the operator does not say by which angles");
-  require(node.attr<int64_t>("past_present_share_buffer", 0) == 0 && !node.input(6), ErrorKind::model, "past_present_share_buffer is not supported; export without buffer sharing");
+  require(node.attr<int64_t>("past_present_share_buffer", 0) == 0 && !node.input(6), ErrorKind::model,
+          "past_present_share_buffer is not supported; export without buffer sharing");
   int64_t head_size = 0;
   const std::vector<Value*> qkv = projected(ex, needed_heads(node, "num_heads"), head_size);
   Operands o;
@@ -112,7 +115,7 @@ std::vector<Value*> import_attention(const OnnxNode& node) {
 // --- MultiHeadAttention: projected operands, in several forms ---
 
 struct Projections {
-  std::vector<Value*> qkv;                            // [B,H,S,D] each
+  std::vector<Value*> qkv;  // [B,H,S,D] each
   int64_t head_size = 0;
 };
 
@@ -121,7 +124,7 @@ Value* with_bias(const Expansion& ex, Value* x, Value* bias) { return bias ? ex.
 // Queries, keys and values in one tensor [B,S,H,n,D], n of them.
 std::vector<Value*> unpacked(const Expansion& ex, Value* x, int64_t n) {
   std::vector<Value*> parts = ex.split(x, 3, std::vector<int64_t>(static_cast<size_t>(n), 1));
-  for (Value*& v : parts) v = ex.squeeze(v, {3});     // [B,S,H,D]
+  for (Value*& v : parts) v = ex.squeeze(v, {3});  // [B,S,H,D]
   return parts;
 }
 
@@ -131,7 +134,8 @@ Value* as_heads(const Expansion& ex, Value* bias, int64_t heads) { return bias ?
 Projections projections_of(const Expansion& ex, int64_t heads, Value* bias) {
   const OnnxNode& node = ex.node();
   Value *q = node.needed(0), *k = node.input(1), *v = node.input(2);
-  require(q->type.shape.has_rank() && (!k || k->type.shape.has_rank()) && (!v || v->type.shape.has_rank()), ErrorKind::model, "the ranks of query, key and value must be known");
+  require(q->type.shape.has_rank() && (!k || k->type.shape.has_rank()) && (!v || v->type.shape.has_rank()), ErrorKind::model,
+          "the ranks of query, key and value must be known");
   Projections p;
   const auto heads_first = [&](Value* x) { return ex.transpose(x, {0, 2, 1, 3}); };
   if (q->type.shape.rank() == 5) {
@@ -155,7 +159,7 @@ Projections projections_of(const Expansion& ex, int64_t heads, Value* bias) {
   }
   require(v != nullptr, ErrorKind::model, "a key without a value");
   for (size_t i = 1; i < 3; ++i) {
-    Value* x = node.inputs[i];                        // with four axes: heads of another attention's keys, projected and biased there
+    Value* x = node.inputs[i];  // with four axes: heads of another attention's keys, projected and biased there
     p.qkv.push_back(x->type.shape.rank() == 4 ? x : split_heads(ex, with_bias(ex, x, biases[i]), heads));
   }
   return p;
@@ -184,6 +188,8 @@ DEFINE_OP(ContribAttention)
 
 const std::span<const OnnxName> ContribAttention::kOnnx{kNames};
 
-std::vector<Value*> ContribAttention::from_onnx(const OnnxNode& node) { return node.op_type == "Attention" ? import_attention(node) : import_multi_head(node); }
+std::vector<Value*> ContribAttention::from_onnx(const OnnxNode& node) {
+  return node.op_type == "Attention" ? import_attention(node) : import_multi_head(node);
+}
 
 }  // namespace onecard

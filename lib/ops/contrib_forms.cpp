@@ -45,7 +45,7 @@ Values pad(const OnnxNode& node) {
 }
 
 Values bias_softmax(const OnnxNode& node) {
-  OnnxNode softmax = node;                            // over all axes from `axis` on, as Softmax before opset 13
+  OnnxNode softmax = node;  // over all axes from `axis` on, as Softmax before opset 13
   softmax.op_type = "Softmax", softmax.domain = "", softmax.opset = 11;
   softmax.attributes = {{"axis", node.attr<int64_t>("axis", 1)}};
   softmax.inputs = {Expansion(node).add(node.needed(0), node.needed(1))};
@@ -114,7 +114,8 @@ Values complex_product(const OnnxNode& node) {
 Values distances(const OnnxNode& node) {
   const Expansion ex(node);
   const auto metric = node.attr<std::string>("metric", "sqeuclidean");
-  require(metric == "euclidean" || metric == "sqeuclidean", ErrorKind::model, "metric '", metric, "' is not supported; euclidean and sqeuclidean are");
+  require(metric == "euclidean" || metric == "sqeuclidean", ErrorKind::model, "metric '", metric,
+          "' is not supported; euclidean and sqeuclidean are");
   Value *a = node.needed(0), *b = node.needed(1);
   MatMul product;
   product.transpose_b = Transpose2::yes;
@@ -144,9 +145,20 @@ struct Form {
   std::string_view op_type;
   Values (*import)(const OnnxNode&);
 };
-constexpr Form kForms[] = {{"ExpandDims", expand_dims}, {"Range", range}, {"Unique", unique}, {"Pad", pad}, {"BiasSoftmax", bias_softmax}, {"UnfoldTensor", unfold},
-                           {"ScaledSiLU", scaled_silu}, {"GatedAdd", gated_add}, {"BiasAdd", bias_add}, {"BiasSplitGelu", bias_split_gelu},
-                           {"ComplexMul", complex_product}, {"ComplexMulConj", complex_product}, {"CDist", distances}, {"GatedRMSNorm", gated_rms_norm}};
+constexpr Form kForms[] = {{"ExpandDims", expand_dims},
+                           {"Range", range},
+                           {"Unique", unique},
+                           {"Pad", pad},
+                           {"BiasSoftmax", bias_softmax},
+                           {"UnfoldTensor", unfold},
+                           {"ScaledSiLU", scaled_silu},
+                           {"GatedAdd", gated_add},
+                           {"BiasAdd", bias_add},
+                           {"BiasSplitGelu", bias_split_gelu},
+                           {"ComplexMul", complex_product},
+                           {"ComplexMulConj", complex_product},
+                           {"CDist", distances},
+                           {"GatedRMSNorm", gated_rms_norm}};
 constexpr auto kNames = [] {
   std::array<OnnxName, std::size(kForms)> names{};
   for (size_t i = 0; i < names.size(); ++i) names[i] = {"com.microsoft", kForms[i].op_type, 1};

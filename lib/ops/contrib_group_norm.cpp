@@ -24,7 +24,8 @@ std::vector<Value*> ContribGroupNorm::from_onnx(const OnnxNode& node) {
   Value* x = node.needed(0);
   if (node.op_type == "SkipGroupNorm") {
     Value* skip = node.needed(3);
-    if (skip->type.shape.has_rank() && skip->type.shape.rank() == 2) skip = ex.unsqueeze(skip, channels_last ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 3});
+    if (skip->type.shape.has_rank() && skip->type.shape.rank() == 2)
+      skip = ex.unsqueeze(skip, channels_last ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{2, 3});
     x = ex.add(x, skip);
     if (Value* bias = node.input(4)) x = ex.add(x, channels_last ? bias : ex.unsqueeze(bias, {1, 2}));
   }

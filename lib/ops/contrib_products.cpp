@@ -7,11 +7,16 @@
 namespace onecard {
 namespace {
 
-constexpr OnnxName kNames[] = {{"com.microsoft", "FusedMatMul", 1}, {"com.microsoft", "TransposeMatMul", 1}, {"com.microsoft", "FusedGemm", 1}, {"com.microsoft", "GemmFastGelu", 1}};
+constexpr OnnxName kNames[] = {{"com.microsoft", "FusedMatMul", 1},
+                               {"com.microsoft", "TransposeMatMul", 1},
+                               {"com.microsoft", "FusedGemm", 1},
+                               {"com.microsoft", "GemmFastGelu", 1}};
 
 bool asks(const OnnxNode& node, std::string_view key) { return node.attr<int64_t>(key, 0) != 0; }
 // One-dimensional operands have nothing to transpose: the operators say so by ignoring it.
-Transpose2 transpose_of(const Value* x, bool asked) { return asked && !(x->type.shape.has_rank() && x->type.shape.rank() < 2) ? Transpose2::yes : Transpose2::no; }
+Transpose2 transpose_of(const Value* x, bool asked) {
+  return asked && !(x->type.shape.has_rank() && x->type.shape.rank() < 2) ? Transpose2::yes : Transpose2::no;
+}
 
 // The first axis behind the batch axes, when the operand stands with its batch inside.
 Value* batch_first(const Expansion& ex, Value* x, bool asked) {

@@ -14,7 +14,7 @@ namespace {
 // Where one output index of an axis falls: between two pixels, or outside.
 struct Place {
   int64_t low = 0, high = 0;
-  float share = 0;                                    // of `high`
+  float share = 0;  // of `high`
   bool inside = false;
 };
 
@@ -44,7 +44,8 @@ void crop(const T* image, int64_t width, const std::vector<Place>& rows, const s
         *y++ = narrow<T>(static_cast<double>(outside));
         continue;
       }
-      const double top = at(r.low, c.low) + (at(r.low, c.high) - at(r.low, c.low)) * x, bottom = at(r.high, c.low) + (at(r.high, c.high) - at(r.high, c.low)) * x;
+      const double top = at(r.low, c.low) + (at(r.low, c.high) - at(r.low, c.low)) * x,
+                   bottom = at(r.high, c.low) + (at(r.high, c.high) - at(r.high, c.low)) * x;
       *y++ = narrow<T>(r.low == r.high ? top : top + (bottom - top) * down);
     }
 }
@@ -53,9 +54,11 @@ void crop(const T* image, int64_t width, const std::vector<Place>& rows, const s
 
 std::vector<TensorType> CropAndResize::infer(const InferContext& in) const {
   const TensorType &x = float_tensor(in, 0), &boxes = float_tensor(in, 1);
-  require(is_integer(tensor_type(in, 2).dtype) && is_integer(tensor_type(in, 3).dtype), ErrorKind::model, "batch indices and crop size must be integers");
+  require(is_integer(tensor_type(in, 2).dtype) && is_integer(tensor_type(in, 3).dtype), ErrorKind::model,
+          "batch indices and crop size must be integers");
   require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects [N,C,H,W], got ", x.text());
-  require(!boxes.shape.has_rank() || (boxes.shape.rank() == 2 && (!boxes.shape[1].is_number() || boxes.shape[1] == Dim(4))), ErrorKind::model, "boxes must be [R,4], not ", boxes.text());
+  require(!boxes.shape.has_rank() || (boxes.shape.rank() == 2 && (!boxes.shape[1].is_number() || boxes.shape[1] == Dim(4))), ErrorKind::model,
+          "boxes must be [R,4], not ", boxes.text());
   Shape y = Shape::unknown(4);
   if (boxes.shape.has_rank()) y[0] = boxes.shape[0];
   if (x.shape.has_rank()) y[1] = x.shape[1];
@@ -67,21 +70,24 @@ std::vector<TensorType> CropAndResize::infer(const InferContext& in) const {
 void CropAndResize::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &boxes = *in[1], &batch = *in[2];
   const auto size = to_ints(*in[3]);
-  require(x.rank() == 4 && boxes.rank() == 2 && boxes.dims()[1] == 4 && size.size() == 2 && size[0] >= 0 && size[1] >= 0, ErrorKind::model, "boxes ", boxes.type().text(), " of ", x.type().text());
+  require(x.rank() == 4 && boxes.rank() == 2 && boxes.dims()[1] == 4 && size.size() == 2 && size[0] >= 0 && size[1] >= 0, ErrorKind::model, "boxes ",
+          boxes.type().text(), " of ", x.type().text());
   const int64_t crops = boxes.dims()[0], channels = x.dims()[1], height = x.dims()[2], width = x.dims()[3];
   require(batch.elements() == crops, ErrorKind::model, batch.elements(), " batch indices for ", crops, " boxes");
   Tensor& y = allocated(out[0], x.dtype(), {crops, channels, size[0], size[1]});
   if (y.elements() == 0) return;
   require(height > 0 && width > 0, ErrorKind::model, "crops of an empty image");
   const auto corners = to_doubles(boxes);
-  for (int64_t r = 0; r < crops; ++r) require(batch.int_at(r) >= 0 && batch.int_at(r) < x.dims()[0], ErrorKind::model, "image ", batch.int_at(r), " of ", x.dims()[0]);
+  for (int64_t r = 0; r < crops; ++r)
+    require(batch.int_at(r) >= 0 && batch.int_at(r) < x.dims()[0], ErrorKind::model, "image ", batch.int_at(r), " of ", x.dims()[0]);
   visit_float(x.dtype(), [&]<class T>(TypeTag<T>) {
     parallel_for(crops, 1, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         const auto corner = [&](int64_t i) { return static_cast<float>(corners[static_cast<size_t>(4 * r + i)]); };
         const auto rows = places(corner(0), corner(2), height, size[0], mode), columns = places(corner(1), corner(3), width, size[1], mode);
         for (int64_t c = 0; c < channels; ++c)
-          crop(x.data<T>().data() + (batch.int_at(r) * channels + c) * height * width, width, rows, columns, outside, y.data<T>().data() + (r * channels + c) * size[0] * size[1]);
+          crop(x.data<T>().data() + (batch.int_at(r) * channels + c) * height * width, width, rows, columns, outside,
+               y.data<T>().data() + (r * channels + c) * size[0] * size[1]);
       }
     });
   });

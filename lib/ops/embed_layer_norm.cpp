@@ -34,7 +34,8 @@ std::vector<Value*> EmbedLayerNorm::from_onnx(const OnnxNode& node) {
   norm.epsilon = node.attr("epsilon", 1e-12f);
   Value* y = node.add_op(norm, {sum, node.needed(5), node.needed(6)});
   Value* words = nullptr;
-  if (node.wants(1)) words = node.input(7) ? ex.reduce(ReduceFn::sum, node.input(7), {1}, KeepDims::no) : ex.expand(ex.scalar(DType::i32, 0), ex.extents(ids, 0));
+  if (node.wants(1))
+    words = node.input(7) ? ex.reduce(ReduceFn::sum, node.input(7), {1}, KeepDims::no) : ex.expand(ex.scalar(DType::i32, 0), ex.extents(ids, 0));
   return {y, words, sum};
 }
 

@@ -45,13 +45,15 @@ std::vector<Value*> GatherBlockQuantized::from_onnx(const OnnxNode& node) {
   require(block >= 16, ErrorKind::model, "block_size is ", block);
   const bool bytes = node.needed(0)->type.dtype == DType::u8;
   Value *data = unpacked(node, 0, bits, std::nullopt), *scales = node.needed(2), *indices = node.needed(1);
-  require(is_integer(data->type.dtype) && info(data->type.dtype).bits <= 8, ErrorKind::model, "a table of ", info(data->type.dtype).name, " is not supported");
-  require(data->type.shape.has_rank() && scales->type.shape.has_rank() && indices->type.shape.has_rank() && scales->type.shape.rank() == data->type.shape.rank(), ErrorKind::model,
-          "table ", data->type.text(), " and scales ", scales->type.text(), " do not fit");
+  require(is_integer(data->type.dtype) && info(data->type.dtype).bits <= 8, ErrorKind::model, "a table of ", info(data->type.dtype).name,
+          " is not supported");
+  require(data->type.shape.has_rank() && scales->type.shape.has_rank() && indices->type.shape.has_rank() &&
+              scales->type.shape.rank() == data->type.shape.rank(),
+          ErrorKind::model, "table ", data->type.text(), " and scales ", scales->type.text(), " do not fit");
   const int64_t rank = data->type.shape.rank(), along = checked_axis(node.attr<int64_t>("gather_axis", 0), rank);
   const int64_t blocked = checked_axis(node.attr<int64_t>("quantize_axis", 1), rank);
   Value* zeros = node.input(3) ? unpacked(node, 3, bits, scales->type.shape[rank - 1].maybe()) : nullptr;
-  if (!zeros && bytes) {                              // the middle of the range stands for zero
+  if (!zeros && bytes) {  // the middle of the range stands for zero
     Tensor middle(data->type.dtype, Dims{});
     middle.set_int(0, int64_t{1} << (bits - 1));
     zeros = ex.expand(node.constant(std::move(middle)), ex.extents(scales, 0, rank));
@@ -59,10 +61,11 @@ std::vector<Value*> GatherBlockQuantized::from_onnx(const OnnxNode& node) {
   DequantizeLinear real;
   real.block_size = block;
   const int64_t more = indices->type.shape.rank() - 1;  // axes that the indices put in place of one
-  if (along != blocked) {                             // each index takes whole blocks
+  if (along != blocked) {                               // each index takes whole blocks
     real.axis = blocked > along ? blocked + more : blocked;
     const auto taken = [&](Value* v) { return ex.gather(v, indices, along); };
-    return {node.add_op(real, zeros ? std::vector<Value*>{taken(data), taken(scales), taken(zeros)} : std::vector<Value*>{taken(data), taken(scales)})};
+    return {
+        node.add_op(real, zeros ? std::vector<Value*>{taken(data), taken(scales), taken(zeros)} : std::vector<Value*>{taken(data), taken(scales)})};
   }
   real.axis = blocked;
   return {ex.gather(node.add_op(real, zeros ? std::vector<Value*>{data, scales, zeros} : std::vector<Value*>{data, scales}), indices, along)};

@@ -16,10 +16,10 @@ struct Sizes {
 
 // Where the new tokens of every sample stand.
 struct Tokens {
-  Value* length = nullptr;                            // [1]: S
-  Value* total = nullptr;                             // [B,1]: tokens of the sample, the new ones with them
-  Value* start = nullptr;                             // [B,1]: those that were there before; 0 for a prompt, which may be padded
-  Value* positions = nullptr;                         // [B,S]
+  Value* length = nullptr;     // [1]: S
+  Value* total = nullptr;      // [B,1]: tokens of the sample, the new ones with them
+  Value* start = nullptr;      // [B,1]: those that were there before; 0 for a prompt, which may be padded
+  Value* positions = nullptr;  // [B,S]
 };
 
 Sizes sizes_of(const OnnxNode& node) {
@@ -35,7 +35,8 @@ Sizes sizes_of(const OnnxNode& node) {
 void check_supported(const OnnxNode& node) {
   for (const auto* key : {"k_quant_type", "v_quant_type"})
     require(node.attr<std::string>(key, "NONE") == "NONE", ErrorKind::model, "a quantized key-value cache (", key, ") is not supported");
-  require(node.attr<int64_t>("sliding_window_cache", 0) == 0, ErrorKind::model, "sliding_window_cache is not supported; export the model with a full cache");
+  require(node.attr<int64_t>("sliding_window_cache", 0) == 0, ErrorKind::model,
+          "sliding_window_cache is not supported; export the model with a full cache");
   require(!node.wants(3), ErrorKind::model, "the output output_qk is not supported");
 }
 
@@ -70,7 +71,7 @@ void rotate_both(const Expansion& ex, const Tokens& tokens, std::vector<Value*>&
   rotary.cos = node.needed(7), rotary.sin = node.needed(8);
   if (node.attr<int64_t>("rotary_interleaved", 0) != 0) rotary.pairs = RotaryPairs::interleaved;
   Value* positions = tokens.positions;
-  if (Value* given = node.input(9)) {                  // of a prompt the first one counts alone
+  if (Value* given = node.input(9)) {  // of a prompt the first one counts alone
     Value* first = ex.slice(ex.reshape(given, {-1}), 0, 0, 1);
     Value* prompt = ex.binary(BinaryFn::equal, ex.reshape(ex.cast(node.needed(6), DType::i64), {1}), tokens.length);
     positions = ex.where(prompt, ex.add(first, ex.counted(tokens.length)), given);
@@ -98,8 +99,9 @@ Value* mask_of(const Expansion& ex, const Tokens& tokens, Value* present, DType 
   Value* keys = ex.counted(ex.extents(present, 2));
   const bool forward = node.attr<int64_t>("causal", 1) == 0;
   Value* queries = ex.unsqueeze(tokens.positions, {2});
-  Value* allowed = forward ? ex.expand(ex.unsqueeze(ex.binary(BinaryFn::less, keys, tokens.total), {1}), ex.concat({ex.ints({1}), tokens.length, ex.ints({1})}, 0))
-                           : ex.binary(BinaryFn::less_equal, keys, queries);
+  Value* allowed =
+      forward ? ex.expand(ex.unsqueeze(ex.binary(BinaryFn::less, keys, tokens.total), {1}), ex.concat({ex.ints({1}), tokens.length, ex.ints({1})}, 0))
+              : ex.binary(BinaryFn::less_equal, keys, queries);
   if (const auto window = node.attr<int64_t>("local_window_size", -1); window > 0) {
     Value* near = ex.binary(BinaryFn::greater, keys, ex.sub(queries, ex.scalar(DType::i64, static_cast<double>(window))));
     allowed = ex.binary(BinaryFn::logical_and, allowed, near);

@@ -36,7 +36,8 @@ Packing packing_of(const OnnxNode& node) {
 const ConstTensor& constant_input(const OnnxNode& node, size_t i, int64_t elements) {
   const Value* v = node.needed(i);
   require(v->constant != nullptr, ErrorKind::model, "input ", i, " ('", v->name, "') must be a constant");
-  require(v->constant->elements() == elements, ErrorKind::model, "input ", i, " has ", v->constant->elements(), " elements where ", elements, " are wanted");
+  require(v->constant->elements() == elements, ErrorKind::model, "input ", i, " has ", v->constant->elements(), " elements where ", elements,
+          " are wanted");
   return v->constant;
 }
 
@@ -70,7 +71,8 @@ std::optional<std::vector<int64_t>> regrouped(const OnnxNode& node, const Packin
   std::iota(order.begin(), order.end(), int64_t{0});
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return group[static_cast<size_t>(a)] < group[static_cast<size_t>(b)]; });
   for (size_t i = 0; i < order.size(); ++i)
-    require(group[static_cast<size_t>(order[i])] == static_cast<int64_t>(i) / p.block, ErrorKind::model, "g_idx does not make groups of ", p.block, " columns");
+    require(group[static_cast<size_t>(order[i])] == static_cast<int64_t>(i) / p.block, ErrorKind::model, "g_idx does not make groups of ", p.block,
+            " columns");
   if (std::is_sorted(order.begin(), order.end())) return std::nullopt;
   return order;
 }
@@ -128,7 +130,8 @@ std::vector<Value*> MatMulNBits::from_onnx(const OnnxNode& node) {
   const auto order = regrouped(node, p);
   if (order) codes = with_columns(codes, *order);
   const TensorType typed(p.dtype(), {p.n, p.k}, std::make_shared<const Quantization>(std::move(q)));
-  Value* weight = node.graph->add_constant(node.graph->unique(node.needed(1)->name + ".quantized"), std::make_shared<const Tensor>(codes.alias(typed)));
+  Value* weight =
+      node.graph->add_constant(node.graph->unique(node.needed(1)->name + ".quantized"), std::make_shared<const Tensor>(codes.alias(typed)));
   Value *given = node.needed(0), *x = ex.cast(given, DType::f32), *bias = node.input(5);
   if (order) x = ex.gather(x, ex.ints(*order), -1);
   MatMul product;

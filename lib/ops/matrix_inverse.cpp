@@ -46,7 +46,8 @@ std::vector<TensorType> MatrixInverse::infer(const InferContext& in) const {
 
 void MatrixInverse::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
-  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ", x.type().shape.text());
+  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ",
+          x.type().shape.text());
   Tensor& y = allocated(out[0], x.dtype(), x.dims());
   if (x.elements() == 0) return;
   const auto n = static_cast<size_t>(x.dims().back());

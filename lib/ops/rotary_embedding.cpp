@@ -20,7 +20,8 @@ const std::span<const OnnxName> RotaryEmbedding::kOnnx{kNames};
 std::vector<Value*> RotaryEmbedding::from_onnx(const OnnxNode& node) {
   const Expansion ex(node);
   Value *x = node.needed(0), *positions = node.needed(1);
-  require(x->type.shape.has_rank() && (x->type.shape.rank() == 3 || x->type.shape.rank() == 4), ErrorKind::model, "expects three or four axes, got ", x->type.text());
+  require(x->type.shape.has_rank() && (x->type.shape.rank() == 3 || x->type.shape.rank() == 4), ErrorKind::model, "expects three or four axes, got ",
+          x->type.text());
   require(positions->type.shape.has_rank(), ErrorKind::model, "the rank of position_ids must be known");
   require(node.attr<int64_t>("is_packed_batching", 0) == 0, ErrorKind::model, "is_packed_batching is not supported");
   Rotary rotary;
@@ -28,7 +29,7 @@ std::vector<Value*> RotaryEmbedding::from_onnx(const OnnxNode& node) {
   if (node.attr<int64_t>("interleaved", 0) != 0) rotary.pairs = RotaryPairs::interleaved;
   const bool joined = x->type.shape.rank() == 3;
   if (!joined) rotary.heads_axis = 1;
-  if (positions->type.shape.rank() < 2) {              // the position of the first token
+  if (positions->type.shape.rank() < 2) {  // the position of the first token
     Value* length = ex.extents(x, joined ? 1 : 2);
     positions = ex.unsqueeze(ex.add(ex.counted(length), ex.cast(positions, DType::i64)), {0});
   }

@@ -22,7 +22,7 @@ std::vector<Value*> SkipLayerNorm::from_onnx(const OnnxNode& node) {
   const bool simplified = node.op_type == "SkipSimplifiedLayerNormalization";
   Value* sum = ex.add(node.needed(0), node.needed(1));
   if (Value* bias = node.input(simplified ? 3 : 4)) sum = ex.add(sum, bias);
-  OnnxNode norm = node;                               // its attributes but the default of epsilon, and its first three outputs
+  OnnxNode norm = node;  // its attributes but the default of epsilon, and its first three outputs
   norm.attributes.emplace("epsilon", 1e-12f);
   norm.inputs = {sum, node.needed(2)};
   if (!simplified && node.input(3)) norm.inputs.push_back(node.input(3));
