@@ -54,7 +54,7 @@ int64_t part_size(const Value* x, int64_t parts, std::string_view what) {
 
 int64_t needed_heads(const OnnxNode& node, std::string_view key) {
   const auto heads = node.needed_attr<int64_t>(key);
-  require(heads > 0, ErrorKind::model, key, " is ", heads);
+  require(heads > 0 && heads <= int64_t{1} << 20, ErrorKind::model, key, " is ", heads);
   return heads;
 }
 

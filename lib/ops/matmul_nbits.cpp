@@ -38,11 +38,15 @@ const ConstTensor& constant_input(const OnnxNode& node, size_t i, int64_t elemen
   require(v->constant != nullptr, ErrorKind::model, "input ", i, " ('", v->name, "') must be a constant");
   require(v->constant->elements() == elements, ErrorKind::model, "input ", i, " has ", v->constant->elements(), " elements where ", elements,
           " are wanted");
+  const DKind kind = info(v->type.dtype).kind;
+  require(kind == DKind::floating || kind == DKind::sint || kind == DKind::uint, ErrorKind::model, "input ", i,
+          " holds no numbers: ", v->type.text());
   return v->constant;
 }
 
 // `rows` rows of `bytes` bytes as rows of `kept` codes, the padding at the end of each dropped.
 Tensor codes_of(const ConstTensor& packed, const Packing& p, int64_t rows, int64_t bytes, int64_t kept) {
+  require(packed->dtype() == DType::u8, ErrorKind::model, "packed codes must be u8, not ", info(packed->dtype()).name);
   const TensorType whole(p.dtype(), {rows, bytes * 8 / p.bits});
   if (whole.shape[1] == Dim(kept)) return packed->alias(whole);
   const ConstTensor resident = materialize(packed);
