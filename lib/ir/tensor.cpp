@@ -133,7 +133,7 @@ Tensor Tensor::alias(TensorType type) const {
   Tensor t = view(std::move(type), data_, owner_);
   t.strings_ = strings_;
   t.source_ = source_;
-  require(t.bytes() == bytes() && t.elements() == elements(), ErrorKind::internal, "alias of ", type_.text(), " as ", t.type_.text());
+  require(t.bytes() == bytes() && (t.elements() == elements() || !strings_), ErrorKind::internal, "alias of ", type_.text(), " as ", t.type_.text());
   return t;
 }
 

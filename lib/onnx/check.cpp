@@ -10,13 +10,22 @@ namespace {
 
 constexpr size_t kMaxNames = 5;  // node names listed per operator
 
-// Operators on maps, which are no tensors, and what to do about them.
-constexpr std::pair<std::string_view, std::string_view> kOnMaps[] = {
-    {"ZipMap",
-     "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same "
-     "numbers"},
-    {"CastMap", "takes maps, and values are tensors here; begin the model at this node's output"},
-    {"DictVectorizer", "takes maps, and values are tensors here; begin the model at this node's output"},
+// Operators that are refused for a reason of their own; an empty name stands for the whole domain.
+struct Refused {
+  std::string_view domain, op_type, why;
+};
+constexpr Refused kRefused[] = {
+    {"ai.onnx.ml", "ZipMap", "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same numbers"},
+    {"ai.onnx.ml", "CastMap", "takes maps, and values are tensors here; begin the model at this node's output"},
+    {"ai.onnx.ml", "DictVectorizer", "takes maps, and values are tensors here; begin the model at this node's output"},
+    {"com.microsoft.nchwc", "", "a layout that ONNX Runtime made for one processor; save the model with ORT_ENABLE_EXTENDED instead of ORT_ENABLE_ALL"},
+    {"com.microsoft.internal.nhwc", "", "a layout that ONNX Runtime made for one device; save the model with ORT_ENABLE_EXTENDED instead of ORT_ENABLE_ALL"},
+    {"com.microsoft", "Tokenizer", "it splits text by rules of ONNX Runtime; give the network tokens"},
+    {"com.microsoft", "BeamSearch", "a whole generation loop; export the decoder alone and search outside of it"},
+    {"com.microsoft", "WhisperBeamSearch", "a whole generation loop; export encoder and decoder alone and search outside of them"},
+    {"com.microsoft", "GreedySearch", "a whole generation loop; export the decoder alone and search outside of it"},
+    {"com.microsoft", "Sampling", "a whole generation loop; export the decoder alone and sample outside of it"},
+    {"com.microsoft", "EPContext", "a network compiled for one device; use the model it was compiled from"},
 };
 
 // Walks every node of a model, each function once, and collects what cannot be imported.
@@ -87,8 +96,8 @@ class Search {
     const std::string domain = standard_domain(node.domain());
     if (const auto* importer = find_importer(domain, node.op_type()))
       return "needs opset " + std::to_string(importer->onnx.since_opset) + " or later; re-export the model";
-    for (const auto& [op_type, reason] : kOnMaps)
-      if (domain == "ai.onnx.ml" && node.op_type() == op_type) return std::string(reason);
+    for (const Refused& r : kRefused)
+      if (r.domain == domain && (r.op_type.empty() || r.op_type == node.op_type())) return std::string(r.why);
     const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
     if (!known.contains(domain)) return "an operator of the domain '" + domain + "', which is not ONNX's and not defined in the model";
     const bool exists = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset_of(node, opsets)), domain) != nullptr;

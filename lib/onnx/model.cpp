@@ -4,10 +4,12 @@
 #include <onnx/defs/schema.h>
 #include <onnx/version_converter/convert.h>
 
+#include <algorithm>
 #include <set>
 
 #include "lib/onnx/names.h"
 #include "lib/onnx/schema_table.h"
+#include "lib/ops/registry.h"
 
 namespace onecard {
 
@@ -64,6 +66,30 @@ void check_plain(const onnx::ModelProto& model) {
 int64_t newest_onnx_opset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
 
 // The checker wants a shape and a type of everything named in the graph's interface; other readers, and we, do without.
+namespace {
+
+constexpr const char* kForeignDomain = "com.microsoft";
+
+// Files hold operators of the standard domain that onnx does not know, or not at their opset (ONNX Runtime saves its own so): those that can be
+// imported are given a domain that the checker leaves alone. Whether there were any.
+bool exempt_foreign(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, int64_t opset) {
+  bool any = false;
+  for (auto& node : nodes) {
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) any = exempt_foreign(*attribute.mutable_g()->mutable_node(), opset) || any;
+      for (auto& graph : *attribute.mutable_graphs()) any = exempt_foreign(*graph.mutable_node(), opset) || any;
+    }
+    if (!standard_domain(node.domain()).empty()) continue;
+    const OnnxImporter* importer = find_importer("", node.op_type());
+    if (!importer || opset < importer->onnx.since_opset || onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), "")) continue;
+    node.set_domain(kForeignDomain);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace
+
 void check_model(const onnx::ModelProto& model) {
   onnx::ModelProto typed = model;
   for (auto& input : *typed.mutable_graph()->mutable_input())
@@ -76,6 +102,15 @@ void check_model(const onnx::ModelProto& model) {
     tensor.mutable_shape();
     if (!tensor.has_elem_type()) tensor.set_elem_type(onnx::TensorProto::FLOAT);
   }
+  const Opsets opsets = opsets_of(typed.opset_import());
+  const auto standard = opsets.find("");
+  const bool foreign = standard != opsets.end() && exempt_foreign(*typed.mutable_graph()->mutable_node(), std::clamp<int64_t>(standard->second, 1, INT32_MAX));
+  if (foreign && !opsets.contains(kForeignDomain)) {
+    auto& import = *typed.add_opset_import();
+    import.set_domain(kForeignDomain);
+    import.set_version(1);
+  }
+  if (typed.ir_version() == 3) typed.set_ir_version(4);  // weights that are no inputs: against the letter of version 3, but written and read
   guarded([&] {
     if (is_plain(typed)) return check_plain(typed);
     onnx::checker::check_model(typed);

@@ -51,7 +51,7 @@ void GatherND::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> GatherND::to_onnx(const Node&) const { return OnnxForm{"GatherND", {{"batch_dims", batch_dims}}, ""}; }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "GatherND", 11}};
+constexpr OnnxName kNames[] = {{"", "GatherND", 11}, {"com.microsoft", "GatherND", 1}};
 }
 const std::span<const OnnxName> GatherND::kOnnx{kNames};
 

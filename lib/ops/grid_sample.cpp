@@ -12,7 +12,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "GridSample", 16}};
+constexpr OnnxName kNames[] = {{"", "GridSample", 16}, {"com.microsoft", "GridSample", 1}};
 
 // The elements of one axis that one coordinate reads; index -1 reads a zero.
 struct AxisTaps {

@@ -2,6 +2,7 @@
 
 #include "lib/ops/axes.h"
 #include "lib/ops/binary.h"
+#include "lib/ops/expansion.h"
 #include "lib/ops/normalize.h"
 #include "lib/ops/normalized_rows.h"
 #include "lib/ops/reduce.h"
@@ -66,8 +67,16 @@ std::vector<Value*> RmsNorm::from_onnx(const OnnxNode& node) {
   RmsNorm op;
   op.axis = node.attr<int64_t>("axis", -1);
   op.epsilon = node.attr("epsilon", 1e-5f);
-  require(!node.wants(1), ErrorKind::model, "the second output of ", node.op_type, " is used, which only training needs; re-export in inference mode");
-  return {node.add_op(op, {node.needed(0), node.needed(1)})};
+  std::vector<Value*> outputs{node.add_op(op, {node.needed(0), node.needed(1)})};
+  if (!node.wants(1) && !node.wants(2)) return outputs;
+  // com.microsoft's operators also tell 1 / sqrt(mean(x^2) + epsilon): the second output, the third after a skip.
+  const Expansion ex(node);
+  Value* x = ex.cast(node.needed(0), node.needed(0)->type.dtype == DType::f64 ? DType::f64 : DType::f32);
+  Value* mean = ex.reduce(ReduceFn::mean, ex.mul(x, x), axes_from(x->type.shape, op.axis));
+  Value* factor = ex.unary({Fn::reciprocal}, ex.unary({Fn::sqrt}, ex.add(mean, ex.scalar(x->type.dtype, static_cast<double>(op.epsilon)))));
+  outputs.resize(3, nullptr);
+  outputs[node.op_type == "SkipSimplifiedLayerNormalization" ? 2 : 1] = factor;
+  return outputs;
 }
 
 }  // namespace onecard

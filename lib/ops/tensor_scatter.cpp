@@ -35,10 +35,6 @@ void TensorScatter::reference(Inputs in, Outputs out) const {
   }
 }
 
-std::optional<OnnxForm> TensorScatter::to_onnx(const Node&) const {
-  return OnnxForm{"TensorScatter", {{"axis", axis}, {"mode", std::string(kCacheWriteNames[static_cast<size_t>(mode)])}}, ""};
-}
-
 namespace {
 constexpr OnnxName kNames[] = {{"", "TensorScatter", 24}};
 }

@@ -37,7 +37,7 @@ void Trilu::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> Trilu::to_onnx(const Node&) const { return OnnxForm{"Trilu", {{"upper", int64_t{triangle == Triangle::upper}}}, ""}; }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Trilu", 14}};
+constexpr OnnxName kNames[] = {{"", "Trilu", 14}, {"com.microsoft", "Trilu", 1}};
 }
 const std::span<const OnnxName> Trilu::kOnnx{kNames};
 

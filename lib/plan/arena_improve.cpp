@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace onecard {
 
@@ -93,6 +94,20 @@ bool ArenaImprovement::reach(int64_t height, int64_t& effort) {
   return true;
 }
 
+// Lets every buffer fall onto those below it. Places counted down from a height become sums of sizes again.
+void ArenaImprovement::settle() {
+  std::vector<size_t> order(buffers_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return offsets_[a] < offsets_[b]; });
+  std::vector<int64_t> settled(buffers_.size(), -1);
+  for (const size_t i : order) {
+    settled[i] = 0;
+    for (const int j : neighbours_[i])
+      if (const auto n = static_cast<size_t>(j); settled[n] >= 0) settled[i] = std::max(settled[i], settled[n] + buffers_[n].bytes);
+  }
+  offsets_ = std::move(settled);
+}
+
 void ArenaImprovement::improve(int64_t effort, Placement& placement) {
   // Short attempts: one that has not come through by then seldom does. Costs that many attempts have raised say little: they start again.
   constexpr int64_t kLongestAttempt = 3'000'000;
@@ -111,6 +126,7 @@ void ArenaImprovement::improve(int64_t effort, Placement& placement) {
     percent = reached ? std::max<int64_t>(30, percent - 10) : std::min<int64_t>(98, percent + 15);
     if (!reached && ++failures % kFailuresBeforeReset == 0) std::fill(cost_.begin(), cost_.end(), 1.0);
     if (!reached) continue;
+    settle();
     placement.offsets = offsets_;
     placement.bytes = 0;
     for (size_t i = 0; i < buffers_.size(); ++i) placement.bytes = std::max(placement.bytes, offsets_[i] + buffers_[i].bytes);

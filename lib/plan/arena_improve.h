@@ -16,6 +16,7 @@ class ArenaImprovement {
   bool reach(int64_t height, int64_t& effort);
   int take_hardest();
   void put_back(int buffer, int64_t height, int64_t& effort);
+  void settle();
 
   std::span<const Lifetime> buffers_;
   const std::vector<std::vector<int>>& neighbours_;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <sstream>
 
@@ -14,8 +15,11 @@ void check(const std::vector<Lifetime>& buffers, const Placement& p) {
   ASSERT_EQ(p.offsets.size(), buffers.size());
   EXPECT_EQ(p.lower_bound, most_live_bytes(buffers));
   EXPECT_GE(p.bytes, p.lower_bound);
+  int64_t unit = 0;                                   // of all sizes: offsets are sums of sizes
+  for (const Lifetime& b : buffers) unit = std::gcd(unit, b.bytes);
   for (size_t i = 0; i < buffers.size(); ++i) {
     EXPECT_GE(p.offsets[i], 0);
+    EXPECT_EQ(p.offsets[i] % std::max<int64_t>(unit, 1), 0);
     EXPECT_LE(p.offsets[i] + buffers[i].bytes, p.bytes);
     for (size_t j = i + 1; j < buffers.size(); ++j) {
       const bool together = buffers[i].first <= buffers[j].last && buffers[j].first <= buffers[i].last && buffers[i].bytes && buffers[j].bytes;
