@@ -1,7 +1,7 @@
 // f(constants) => constant
 //   f is pure and holds no graph; an integer value whose elements are all known counts as constant, whatever its inputs.
 //   The result is at most context.fold_limit_bytes, or no more than the constants that go away with it.
-//   A dequantize that would grow the weights stays.
+//   A dequantize stays: it would grow the weights, and a bias in 32 bits belongs to a layer of integers.
 #include <algorithm>
 
 #include "lib/ops/conv.h"
@@ -69,7 +69,7 @@ bool foldable(const Graph& graph, const Node& node, const PassContext& context) 
     elements += static_cast<double>(element_count(v->type.shape.numbers()));
   }
   if (!known) return !scalar_input && input_bytes <= kMostBytesOfUnknown;
-  if ((node.as<Dequantize>() || node.as<DequantizeLinear>()) && bytes > input_bytes) return false;
+  if ((node.as<Dequantize>() || node.as<DequantizeLinear>()) && bytes >= input_bytes) return false;
   if (multiplications(node, elements) > static_cast<double>(kMostMultiplications)) return false;
   return bytes <= context.fold_limit_bytes || bytes <= dying_bytes(graph, node);
 }

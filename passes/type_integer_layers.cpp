@@ -1,4 +1,4 @@
-// qlinear_conv(x, sx, zx, w, sw, zw, sy, zy, b) => reinterpret(conv(x, w, b sx sw) {output=sy, zy}) of quantized x, w
+// qlinear_conv(x, sx, zx, w, sw, zw, sy, zy, b) => reinterpret(conv(x, w, b) {output=sy, zy}) of quantized x, w, b in units of sx sw
 // qlinear_matmul(a, sa, za, b, sb, zb, sy, zy) => reinterpret(matmul(a, b) {output=sy, zy}) of quantized a, b
 //   scales and zero points are constants; those of x, a, y one, those of w one or per output channel, of b one or per column; b of the
 //   convolution is constant.
@@ -24,19 +24,18 @@ QuantizationPtr weight_quantization(const Value* w, const Value* scale, const Va
   return std::make_shared<const Quantization>(std::move(q));
 }
 
-// The bias in real numbers; null with `possible` unset when it is not constant.
-Value* real_bias(Graph& graph, const Value* bias, const Quantization& x, const Quantization& w) {
-  const ConstTensor codes = materialize(bias->constant);
-  Tensor real(DType::f32, codes->dims());
-  for (int64_t i = 0; i < codes->elements(); ++i)
-    real.set(i, static_cast<double>(codes->int_at(i)) * static_cast<double>(x.scale[0]) *
-                    static_cast<double>(w.scale[w.scale.size() == 1 ? 0 : static_cast<size_t>(i)]));
-  return graph.add_constant(graph.unique(bias->name + ".real"), std::move(real));
+// The bias as integers in units of the product of both scales.
+Value* typed_bias(Graph& graph, Node& at, Value* bias, const Quantization& x, const Quantization& w) {
+  Quantization q;
+  q.scale.clear();
+  for (const float s : w.scale) q.scale.push_back(x.scale[0] * s);
+  if (w.axis >= 0) q.axis = 0;
+  return with_quantization(graph, at, bias, std::make_shared<const Quantization>(std::move(q)));
 }
 
 bool conv_rule(Graph& graph, Node& node, const QLinearConv& op) {
   Value *x = node.inputs[0], *w = node.inputs[3];
-  const Value* bias = node.input(8);
+  Value* bias = node.input(8);
   const auto qx = linear_quantization(x->type, x->type.dtype, node.inputs[1], node.inputs[2]);
   const auto qw = weight_quantization(w, node.inputs[4], node.inputs[5], 0);
   const auto qy = linear_quantization(node.output()->type, node.output()->type.dtype, node.inputs[6], node.inputs[7]);
@@ -50,7 +49,7 @@ bool conv_rule(Graph& graph, Node& node, const QLinearConv& op) {
   typed.output = qy;
   typed.output_dtype = node.output()->type.dtype;
   std::vector<Value*> in{with_quantization(graph, node, x, qx), with_quantization(graph, node, w, qw)};
-  if (bias) in.push_back(real_bias(graph, bias, *qx, *qw));
+  if (bias) in.push_back(typed_bias(graph, node, bias, *qx, *qw));
   return replace_node(graph, node, Reinterpret(), {emit(graph, node, std::move(typed), std::move(in))});
 }
 

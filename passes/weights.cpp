@@ -6,6 +6,7 @@
 #include "lib/ops/axes.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/matmul.h"
+#include "lib/ops/quantize.h"
 #include "passes/match.h"
 
 namespace onecard {
@@ -65,6 +66,10 @@ Tensor vector_tensor(DType dtype, const std::vector<double>& values) {
 std::optional<std::vector<double>> bias_of(const Node& node, int64_t channels) {
   const Value* bias = node.input(2);
   if (!bias) return std::vector<double>(static_cast<size_t>(channels), 0.0);
+  if (bias->constant && bias->type.quant) {
+    std::vector<double> values = to_doubles(dequantize_tensor(*materialize(bias->constant)));
+    return static_cast<int64_t>(values.size()) == channels ? std::optional(std::move(values)) : std::nullopt;
+  }
   const Shape& shape = bias->type.shape;
   if (!node.as<MatMul>()) return per_channel(bias, 1, 0, channels);
   return shape.has_rank() ? per_channel(bias, std::max<int64_t>(shape.rank(), 1), std::max<int64_t>(shape.rank(), 1) - 1, channels) : std::nullopt;

@@ -76,9 +76,7 @@ std::vector<Value*> gemm(const OnnxNode& node) {
     require(c->type.dtype == DType::i32, ErrorKind::model, "c is ", c->type.text(), "; it must be i32");
     Value* scale = import_as(node, "Mul", {node.needed(1), node.needed(4)});
     if (const float alpha = node.attr("alpha", 1.0f); alpha != 1) scale = import_as(node, "Mul", {scale, node.constant(Tensor::scalar(alpha))});
-    OnnxNode cast = node;
-    cast.attributes = {{"to", static_cast<int64_t>(DType::f32)}};
-    c = import_as(node, "Mul", {import_as(cast, "Cast", {c}), scale});
+    c = dequantized(node, c, scale, nullptr, 0);
   }
   const int64_t columns = flag(node, "transB") != 0 ? 0 : 1;
   Value* y = import_as(plain, "Gemm", {dequantized_input(node, 0), dequantized_input(node, 3, columns), c});
