@@ -2,6 +2,10 @@
 // powers of two: results must equal the definition to the last bit.
 #include <gtest/gtest.h>
 
+#include "lib/cpu/vector_targets.h"
+
+#include <hwy/targets.h>
+
 #include "lib/cpu/device.h"
 #include "lib/cpu/kernels.h"
 #include "lib/device/host_device.h"
@@ -183,6 +187,21 @@ TEST(ByteMatMul, Ends) {
       "graph(%a: i8[3,8]{scale=[0.5], zero=[4]}, %kb: i8[4,8]{axis=0, scale=[1,2,4,0.5], zero=[1,-2,0,127]}) { %y = matmul(%a, %kb) "
       "{transpose_b=yes} return %y }",
       "cpu.matmul_int8");
+}
+
+// What other processors run: every instruction set this one has, one at a time.
+TEST(ByteTargets, AllAgree) {
+  const int64_t all = hwy::SupportedTargets();
+  for (int64_t left = all; left != 0; left &= left - 1) {
+    hwy::GetChosenTarget().Update(left & -left);
+    SCOPED_TRACE(hwy::TargetName(left & -left));
+    check_conv_types(kConvs[3], "cpu.conv_int8");
+    check_conv_types(kDepthwise[1], "cpu.conv_depthwise_int8");
+    check("graph(%a: u8[13,37]{scale=[0.5], zero=[9]}, %kb: i8[37,19]{scale=[0.25], zero=[3]}) { %y = matmul(%a, %kb) {activation=relu} return %y }",
+          "cpu.matmul_int8");
+    check("graph(%a: u8[13,37], %kb: u8[37,19], %za: u8[]) { %y = matmul_integer(%a, %kb, %za) return %y }", "cpu.matmul_integer");
+  }
+  hwy::GetChosenTarget().Update(all);
 }
 
 TEST(ByteIntegerOps, MatMulInteger) {
