@@ -1,13 +1,14 @@
 // f(constants) => constant
 //   f is pure and holds no graph; an integer value whose elements are all known counts as constant, whatever its inputs.
 //   The result is at most context.fold_limit_bytes, or no more than the constants that go away with it.
-//   A dequantize that would grow the weights stays.
+//   A dequantize stays: it would grow the weights, and a bias in 32 bits belongs to a layer of integers.
 #include <algorithm>
 
 #include "lib/ops/conv.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/quantize_linear.h"
 #include "passes/match.h"
 #include "passes/refine.h"
 
@@ -39,8 +40,10 @@ int64_t dying_bytes(const Graph& graph, const Node& node) {
   int64_t bytes = 0;
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const Value* v = node.inputs[i];
-    const bool first = v && std::find(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(i), v) == node.inputs.begin() + static_cast<std::ptrdiff_t>(i);
-    if (first && !graph.is_output(v) && std::all_of(v->users.begin(), v->users.end(), [&](const Node* u) { return u == &node; })) bytes += v->constant->bytes();
+    const bool first = v && std::find(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(i), v) ==
+                                node.inputs.begin() + static_cast<std::ptrdiff_t>(i);
+    if (first && !graph.is_output(v) && std::all_of(v->users.begin(), v->users.end(), [&](const Node* u) { return u == &node; }))
+      bytes += v->constant->bytes();
   }
   return bytes;
 }
@@ -66,7 +69,7 @@ bool foldable(const Graph& graph, const Node& node, const PassContext& context) 
     elements += static_cast<double>(element_count(v->type.shape.numbers()));
   }
   if (!known) return !scalar_input && input_bytes <= kMostBytesOfUnknown;
-  if (node.as<Dequantize>() && bytes > input_bytes) return false;
+  if ((node.as<Dequantize>() || node.as<DequantizeLinear>()) && bytes >= input_bytes) return false;
   if (multiplications(node, elements) > static_cast<double>(kMostMultiplications)) return false;
   return bytes <= context.fold_limit_bytes || bytes <= dying_bytes(graph, node);
 }
@@ -112,7 +115,9 @@ bool fold_node(Graph& graph, Node& node, const PassContext& context) {
 }
 
 bool fold_contents(Graph& graph, Value* v) {
-  if (v->constant || !v->producer || !is_integer(v->type.dtype) || v->type.quant || v->type.container != Container::tensor || (v->users.empty() && !graph.is_output(v))) return false;
+  if (v->constant || !v->producer || !is_integer(v->type.dtype) || v->type.quant || v->type.container != Container::tensor ||
+      (v->users.empty() && !graph.is_output(v)))
+    return false;
   const auto numbers = ints_of(v);
   if (!numbers || !v->producer->op->is_pure() || !v->type.shape.has_rank() || v->type.shape.rank() > 1) return false;
   const int64_t count = static_cast<int64_t>(numbers->size());
@@ -134,7 +139,7 @@ int64_t fold_constants(Graph& graph, PassContext& context) {
     }
     graph.erase_dead();
     changes += folded;
-    again = folded > 0 && refine_types(graph) > 0;    // only new knowledge can make another round fold more
+    again = folded > 0 && refine_types(graph) > 0;  // only new knowledge can make another round fold more
   }
   return changes;
 }

@@ -1,5 +1,5 @@
 // quantize(conv(x), q) => conv(x) {output=q}; matmul likewise
-// quantize(max_pool(x), q) => max_pool(quantize(x, q)); reshape, flatten, squeeze, unsqueeze, transpose, concat likewise
+// quantize(max_pool(x), q) => max_pool(quantize(x, q)); likewise every node of one result that only moves or chooses numbers, but pad
 // conv(y, w, b, residual v), quantize(v, q) => the residual is read as quantize(v, q) too, where v comes from a conv or matmul
 //   q has one scale; every other reader of the value is a quantize with the same q.
 #include <algorithm>
@@ -7,10 +7,9 @@
 #include "lib/ops/conv.h"
 #include "lib/ops/data_ops.h"
 #include "lib/ops/matmul.h"
-#include "lib/ops/pool.h"
 #include "lib/ops/quantize.h"
-#include "lib/ops/shape_ops.h"
 #include "passes/match.h"
+#include "passes/movers.h"
 
 namespace onecard {
 
@@ -45,13 +44,6 @@ bool fuse_output(Graph& graph, const Quantize& op, Value* x) {
   return stand_for_all(graph, x, emit(graph, *producer, std::move(fused), producer->inputs));
 }
 
-// Inputs of a node that only moves or chooses numbers: the ones that carry them.
-size_t carriers(const Node& node) {
-  if (const auto* pool = node.as<Pool>()) return pool->fn == PoolFn::max ? 1 : 0;
-  if (node.as<Concat>()) return node.inputs.size();
-  return node.as<Reshape>() || node.as<Flatten>() || node.as<Squeeze>() || node.as<Unsqueeze>() || node.as<Transpose>() ? 1 : 0;
-}
-
 // Whether the op on quantized inputs gives the same quantization.
 bool keeps_quantization(const Node& node, size_t count, const Quantize& op) {
   std::vector<Value> probes(count);
@@ -68,7 +60,7 @@ bool move_up(Graph& graph, const Quantize& op, Value* x) {
   Node* mover = x->producer;
   if (!mover || mover->outputs.size() != 1) return false;
   const size_t count = carriers(*mover);
-  if (count == 0 || !keeps_quantization(*mover, count, op)) return false;
+  if (count == 0 || mover->as<Pad>() || !keeps_quantization(*mover, count, op)) return false;
   std::vector<Value*> in = mover->inputs;
   for (size_t i = 0; i < count; ++i) {
     if (in[i]->constant || in[i]->type.quant || in[i]->type.dtype != DType::f32) return false;
@@ -96,7 +88,8 @@ bool quantize_residuals(Graph& graph, const Quantize& op, Value* v) {
     residuals.push_back(user);
   }
   if (residuals.empty()) return false;
-  const auto first = std::find_if(graph.nodes().begin(), graph.nodes().end(), [&](const Node& n) { return std::find(v->users.begin(), v->users.end(), &n) != v->users.end(); });
+  const auto first = std::find_if(graph.nodes().begin(), graph.nodes().end(),
+                                  [&](const Node& n) { return std::find(v->users.begin(), v->users.end(), &n) != v->users.end(); });
   Value* made = graph.add_before(*first, std::make_shared<const Quantize>(op), {v}, v->name + ".int8").output();
   for (Node* user : residuals) {
     std::vector<Value*> in = user->inputs;

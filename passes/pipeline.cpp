@@ -9,6 +9,8 @@ using enum Reach;
 
 constexpr PipelineRow kFloat[] = {
     {"fold_captured_constants", once, everywhere, "bodies must see weights as constants before anything looks for constants"},
+    {"type_linear_quantization", once, everywhere, "weights of a quantized model must not be folded to floats"},
+    {"type_integer_layers", once, everywhere, "before patterns are looked for: a typed layer is an ordinary one"},
     {"fold_constants", fixpoint, everywhere, "shape arithmetic and exporters' leftovers hide every other pattern"},
     {"fold_constant_if", fixpoint, everywhere, "conditions become constant by folding; what was inside can then fold further"},
     {"fold_captured_constants", fixpoint, everywhere, "captures become constant by folding"},
@@ -19,6 +21,12 @@ constexpr PipelineRow kFloat[] = {
     {"eliminate_transpose", fixpoint, everywhere, "a transpose between two nodes keeps them from being fused"},
     {"eliminate_common_subexpressions", fixpoint, everywhere, "rules ask for a single reader of the same value, so twins must be one first"},
     {"prune_l1_unstructured", once, main_graph, "magnitudes are those of the weights as they were trained, before anything is folded into them"},
+    {"type_linear_quantization", fixpoint, everywhere, "scales may have become constant by folding"},
+    {"type_integer_layers", fixpoint, everywhere, "scales may have become constant by folding"},
+    {"eliminate_reinterpret", fixpoint, everywhere, "one layer's integers are the next one's"},
+    {"move_dequantize_down", fixpoint, everywhere, "integers are moved, and a dequantize meets the layer that takes it"},
+    {"fold_constants", fixpoint, everywhere, "integer weights that were transposed or reshaped"},
+    {"fuse_dequantize", fixpoint, everywhere, "a model that is quantized already: layers take integers, scales of batch_norms go into theirs"},
     {"fold_pad_into_conv", fixpoint, everywhere, "a conv then reads its input directly"},
     {"fold_batch_norm_into_conv", fixpoint, everywhere, "after every conv there is one; it costs nothing inside the weights"},
     {"fold_arithmetic_into_conv", fixpoint, everywhere, "scales and shifts in turn, each makes the next one reachable"},
@@ -36,9 +44,9 @@ constexpr PipelineRow kFloat[] = {
     {"fuse_attention", once, everywhere, "before masks and scales go into matmuls"},
     {"fuse_transpose_into_matmul", once, everywhere, "after attention, which knows the transposed key itself"},
     {"fuse_bias_into_matmul", once, everywhere, "before residuals: a matmul takes its constant as bias, the other sum as residual"},
-    {"fuse_dequantize", once, everywhere, "a model that is quantized already: convs take integers before their epilogues are fused"},
     {"fuse_activation", fixpoint, everywhere, "first what follows the conv at once; after a residual again"},
     {"fuse_residual_add", fixpoint, everywhere, "the sum is then free to take its activation along"},
+    {"fuse_dequantize", once, everywhere, "residuals of integer layers are integers"},
     {"eliminate_common_subexpressions", once, everywhere, "folding made equal constants"},
     {"eliminate_dead", once, everywhere, "nothing unread is kept"},
 };
@@ -48,7 +56,11 @@ constexpr PipelineRow kQuantize[] = {
     {"quantize_activations", once, main_graph, "only where the weights are integers now"},
     {"eliminate_quantize_pairs", fixpoint, everywhere, "a model that is quantized already has them"},
     {"fuse_quantize", fixpoint, everywhere, "the producer writes integers itself"},
+    {"fuse_quantized_binary", once, everywhere, "sums and products of what is integers on both sides"},
+    {"fuse_quantized_pool", once, everywhere, "averages of integers"},
+    {"fuse_lookup", once, everywhere, "last: any function of one integer that nothing else took"},
     {"eliminate_common_subexpressions", fixpoint, everywhere, "a quantize moved up on two branches is one"},
+    {"eliminate_reinterpret", once, everywhere, "what stood between typed layers"},
     {"eliminate_dead", once, everywhere, "nothing unread is kept"},
 };
 

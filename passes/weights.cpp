@@ -6,6 +6,7 @@
 #include "lib/ops/axes.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/matmul.h"
+#include "lib/ops/quantize.h"
 #include "passes/match.h"
 
 namespace onecard {
@@ -39,6 +40,23 @@ Tensor scaled(const Tensor& w, const ChannelView& view, const std::vector<double
   return out;
 }
 
+// Integer weights are scaled by their scales: one per channel then, which the weight's type must allow.
+Tensor scaled_codes(const Tensor& w, int64_t axis, const std::vector<double>& scale) {
+  Quantization q = *w.type().quant;
+  std::vector<float> scales;
+  for (size_t c = 0; c < scale.size(); ++c)
+    scales.push_back(static_cast<float>(static_cast<double>(q.scale[q.scale.size() == 1 ? 0 : c]) * scale[c]));
+  q.scale = std::move(scales);
+  q.axis = axis;
+  return w.alias(TensorType(w.dtype(), w.type().shape, std::make_shared<const Quantization>(std::move(q))));
+}
+
+// Whether every output channel of an integer weight has, or may get, a scale of its own.
+bool scales_by_channel(const Node& node, const TensorType& w) {
+  const auto axis = channel_axis(node);
+  return axis && w.quant->block == 0 && (w.quant->axis < 0 || w.quant->axis == *axis);
+}
+
 Tensor vector_tensor(DType dtype, const std::vector<double>& values) {
   Tensor t(dtype, Dims{static_cast<int64_t>(values.size())});
   for (size_t i = 0; i < values.size(); ++i) t.set(static_cast<int64_t>(i), values[i]);
@@ -48,6 +66,10 @@ Tensor vector_tensor(DType dtype, const std::vector<double>& values) {
 std::optional<std::vector<double>> bias_of(const Node& node, int64_t channels) {
   const Value* bias = node.input(2);
   if (!bias) return std::vector<double>(static_cast<size_t>(channels), 0.0);
+  if (bias->constant && bias->type.quant) {
+    std::vector<double> values = to_doubles(dequantize_tensor(*materialize(bias->constant)));
+    return static_cast<int64_t>(values.size()) == channels ? std::optional(std::move(values)) : std::nullopt;
+  }
   const Shape& shape = bias->type.shape;
   if (!node.as<MatMul>()) return per_channel(bias, 1, 0, channels);
   return shape.has_rank() ? per_channel(bias, std::max<int64_t>(shape.rank(), 1), std::max<int64_t>(shape.rank(), 1) - 1, channels) : std::nullopt;
@@ -105,7 +127,7 @@ std::optional<Linear> linear_producer(const Graph& graph, const Value* v) {
   const auto view = channel_view(node);
   if (!view || !ends_plain(node)) return std::nullopt;
   const TensorType& w = node.inputs[1]->type;
-  if (w.quant || !is_arithmetic_float(w.dtype) || v->type.quant || v->type.dtype != w.dtype) return std::nullopt;
+  if (v->type.quant || !is_arithmetic_float(v->type.dtype) || (w.quant ? !scales_by_channel(node, w) : v->type.dtype != w.dtype)) return std::nullopt;
   if (!bias_of(node, view->channels())) return std::nullopt;
   const int64_t rank = v->type.shape.rank();
   return Linear{&node, *view, rank, node.as<MatMul>() ? rank - 1 : 1};
@@ -129,12 +151,13 @@ bool fold_affine(Graph& graph, Node& at, const Linear& linear, const ChannelAffi
   Value* w = in[1];
   const std::string stem = w->name;
   if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double s) { return s != 1; }))
-    in[1] = graph.add_constant(graph.unique(stem + ".folded"), scaled(*materialize(w->constant), linear.view, affine.scale));
+    in[1] = graph.add_constant(graph.unique(stem + ".folded"), w->type.quant ? scaled_codes(*w->constant, *channel_axis(node), affine.scale)
+                                                                             : scaled(*materialize(w->constant), linear.view, affine.scale));
   std::vector<double> bias = *bias_of(node, linear.view.channels());
   for (size_t c = 0; c < bias.size(); ++c) bias[c] = bias[c] * affine.scale[c] + affine.shift[c];
   const bool biased = node.input(2) || std::any_of(bias.begin(), bias.end(), [](double b) { return b != 0; });
   in.resize(biased ? 3 : 2);
-  if (biased) in[2] = graph.add_constant(graph.unique(stem + ".bias"), vector_tensor(w->type.dtype, bias));
+  if (biased) in[2] = graph.add_constant(graph.unique(stem + ".bias"), vector_tensor(node.output()->type.dtype, bias));
   take_over(graph, at.output(), graph.add_before(at, node.op, in, at.output()->name).output());
   return true;
 }

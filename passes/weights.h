@@ -22,7 +22,7 @@ std::optional<int64_t> channel_axis(const Node& node);
 struct Linear {
   Node* node = nullptr;
   ChannelView view;
-  int64_t rank = 0, axis = 0;                         // of the result, and where its channels lie
+  int64_t rank = 0, axis = 0;  // of the result, and where its channels lie
 };
 // The producer of v as such, when nobody else reads v, its numbers are floats, and its bias is a constant or absent.
 std::optional<Linear> linear_producer(const Graph& graph, const Value* v);

@@ -4,6 +4,8 @@
 
 #include "lib/base/parallel.h"
 #include "lib/ops/conv_parts.h"
+#include "lib/ops/integer_range.h"
+#include "lib/ops/integer_sum.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/real_values.h"
 
@@ -22,7 +24,8 @@ void check_channels(const Conv& op, const Shape& x, const Shape& w) {
   if (!x.has_rank()) return;
   const auto have = x[1].maybe(), per_group = w[1].maybe();
   if (!have || !per_group) return;
-  require(*have % op.group == 0 && *have / op.group == *per_group, ErrorKind::model, "the input has ", *have, " channels, the weight wants ", *per_group, " in each of ", op.group, " groups");
+  require(*have % op.group == 0 && *have / op.group == *per_group, ErrorKind::model, "the input has ", *have, " channels, the weight wants ",
+          *per_group, " in each of ", op.group, " groups");
 }
 
 void check_residual(const InferContext& in, const Shape& y, DType compute) {
@@ -32,18 +35,19 @@ void check_residual(const InferContext& in, const Shape& y, DType compute) {
   if (!r.shape.has_rank()) return;
   require(r.shape.rank() == y.rank(), ErrorKind::model, "the residual's shape ", r.shape.text(), " is not the result's ", y.text());
   for (int64_t i = 0; i < y.rank(); ++i)
-    require(!y[i].is_number() || !r.shape[i].is_number() || y[i] == r.shape[i], ErrorKind::model, "the residual's shape ", r.shape.text(), " is not the result's ", y.text());
+    require(!y[i].is_number() || !r.shape[i].is_number() || y[i] == r.shape[i], ErrorKind::model, "the residual's shape ", r.shape.text(),
+            " is not the result's ", y.text());
 }
 
 // One convolution over real numbers; called once per output plane, on several threads.
 struct ConvSum {
   ScaledValues x, w;
   std::vector<double> bias, residual;
-  std::vector<WindowRows> positions;                  // of the kernel, in row-major order
+  std::vector<WindowRows> positions;  // of the kernel, in row-major order
   int64_t channels_per_group = 0, outputs_per_group = 1, outputs = 0, groups = 1, x_plane = 0, y_plane = 0;
 
-  // acc[y_plane] = the epilogue's argument and residual folded in.
-  void plane(const Conv& op, int64_t n, int64_t k, std::vector<double>& acc) const {
+  // acc[y_plane] = the sums of products.
+  void sums(int64_t n, int64_t k, std::vector<double>& acc) const {
     std::fill(acc.begin(), acc.end(), 0.0);
     const int64_t first_channel = n * channels_per_group * groups + k / outputs_per_group * channels_per_group;
     for (int64_t c = 0; c < channels_per_group; ++c) {
@@ -51,6 +55,10 @@ struct ConvSum {
       const double* weights = w.values.data() + (k * channels_per_group + c) * static_cast<int64_t>(positions.size());
       for (size_t r = 0; r < positions.size(); ++r) add_position(positions[r], weights[r], from, acc.data());
     }
+  }
+  // The same, finished.
+  void plane(const Conv& op, int64_t n, int64_t k, std::vector<double>& acc) const {
+    sums(n, k, acc);
     const double scale = x.scale_at(0) * w.scale_at(k), b = bias.empty() ? 0.0 : bias[static_cast<size_t>(k)];
     const double* added = residual.empty() ? nullptr : residual.data() + (n * outputs + k) * y_plane;
     for (int64_t i = 0; i < y_plane; ++i) {
@@ -65,6 +73,23 @@ struct ConvSum {
     });
   }
 };
+
+// Exact sums and the bias in their units, rescaled to codes.
+void rescale(const Conv& op, const ConvSum& sum, Inputs in, Tensor& y) {
+  const Tensor* bias = in.size() > 2 ? in[2] : nullptr;
+  const IntegerRange range = integer_range(y.dtype());
+  parallel_for(y.dims()[0] * sum.outputs, 1, [&](int64_t begin, int64_t end) {
+    std::vector<double> acc(static_cast<size_t>(sum.y_plane));
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t k = i % sum.outputs;
+      sum.sums(i / sum.outputs, k, acc);
+      const float factor = rescale_factor(static_cast<float>(sum.x.scale_at(0)), static_cast<float>(sum.w.scale_at(k)), op.output->scale[0]);
+      const double b = bias ? static_cast<double>(bias->int_at(k)) : 0.0;
+      for (int64_t p = 0; p < sum.y_plane; ++p)
+        y.set_int(i * sum.y_plane + p, range.saturate(rescaled(acc[static_cast<size_t>(p)] + b, factor, op.output->zero_point[0], op.activation)));
+    }
+  });
+}
 
 }  // namespace
 
@@ -93,7 +118,9 @@ std::vector<TensorType> Conv::infer(const InferContext& in) const {
   return {y};
 }
 
-ConvGeometry conv_geometry(const Conv& op, const Dims& x, const Dims& w) { return window_geometry(window_of(op), spatial_extents(x), spatial_extents(w)); }
+ConvGeometry conv_geometry(const Conv& op, const Dims& x, const Dims& w) {
+  return window_geometry(window_of(op), spatial_extents(x), spatial_extents(w));
+}
 
 void Conv::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &w = *in[1];
@@ -114,6 +141,8 @@ void Conv::reference(Inputs in, Outputs out) const {
   Dims at(g.kernel.size(), 0);
   for (bool more = w.elements() > 0; more; more = next_index(at, g.kernel))
     window_rows(g, spatial_extents(y_dims), spatial_extents(x.dims()), at, sum.positions.emplace_back());
+  const TensorType* bias = in.size() > 2 && in[2] ? &in[2]->type() : nullptr;
+  if (!(in.size() > 3 && in[3]) && rescales_integers({&x.type(), &w.type(), bias, 0}, activation, output)) return rescale(*this, sum, in, out[0]);
   Tensor real;
   if (output) real = Tensor(DType::f32, y_dims);
   Tensor& result = output ? real : out[0];

@@ -9,7 +9,8 @@ namespace onecard {
 namespace {
 
 constexpr OnnxName kNames[] = {{"", "GlobalAveragePool", 1}, {"", "GlobalMaxPool", 1}, {"", "GlobalLpPool", 2}};
-constexpr std::pair<std::string_view, PoolFn> kFns[] = {{"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
+constexpr std::pair<std::string_view, PoolFn> kFns[] = {
+    {"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
 
 double over_plane(const GlobalPool& op, std::span<const double> x, double lowest) {
   if (op.fn == PoolFn::max) {
@@ -30,27 +31,35 @@ double over_plane(const GlobalPool& op, std::span<const double> x, double lowest
 std::vector<TensorType> GlobalPool::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   if (fn == PoolFn::max) check_max_type(x);
-  else require(!x.quant && is_float(x.dtype), ErrorKind::model, "global average and Lp pooling expect floats, got ", x.text());
+  require(fn != PoolFn::max || !output, ErrorKind::model, "a maximum keeps the quantization of x");
+  TensorType y = fn == PoolFn::max ? x : averaged_type(fn, x, output, output_dtype);
   require(fn != PoolFn::lp || p >= 1, ErrorKind::model, "the norm's p is ", p);
-  if (!x.shape.has_rank()) return {x};
+  y.shape = x.shape;
+  if (!x.shape.has_rank()) return {y};
   require(x.shape.rank() >= 2, ErrorKind::model, "global pooling needs batch and channel axes, the shape is ", x.shape.text());
-  TensorType y = x;
   for (int64_t i = 2; i < x.shape.rank(); ++i) y.shape[i] = 1;
   return {y};
 }
 
 void GlobalPool::reference(Inputs in, Outputs out) const {
   if (out[0].elements() == 0) return;
-  const std::vector<double> x = to_doubles(*in[0]);
+  if (output && out[0].type().quant) {
+    GlobalPool average = *this;
+    return store_quantized(out[0], output_dtype, output, [&](Tensor& real) { average.reference(in, {&real, 1}); });
+  }
+  const ScaledValues values = output ? scaled_values(*in[0], -1) : ScaledValues{to_doubles(*in[0]), {1.0}};
+  const std::vector<double>& x = values.values;
   const int64_t planes = out[0].elements(), size = static_cast<int64_t>(x.size()) / planes;
   const double lowest = lowest_number(in[0]->dtype());
   parallel_for(planes, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const double y = over_plane(*this, std::span(x).subspan(static_cast<size_t>(i * size), static_cast<size_t>(size)), lowest);
+      const double y = over_plane(*this, std::span(x).subspan(static_cast<size_t>(i * size), static_cast<size_t>(size)), lowest) * values.scale[0];
       store_doubles(out[0], i, {&y, 1});
     }
   });
 }
+
+std::vector<Value*> GlobalPool::decompose(Graph& graph, Node& node) const { return decomposed_average(*this, graph, node); }
 
 std::optional<OnnxForm> GlobalPool::to_onnx(const Node& node) const {
   if (node.inputs[0]->type.quant) return std::nullopt;

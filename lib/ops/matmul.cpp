@@ -4,6 +4,8 @@
 
 #include "lib/ops/binary.h"
 #include "lib/ops/broadcast_index.h"
+#include "lib/ops/integer_range.h"
+#include "lib/ops/integer_sum.h"
 #include "lib/ops/matrix_product.h"
 #include "lib/ops/operands.h"
 #include "lib/ops/quantize.h"
@@ -42,7 +44,8 @@ struct IntegerForm {
 };
 std::optional<IntegerForm> integer_form(const Tensor& a, const Tensor& b, Transpose2 transpose_b) {
   const auto &qa = a.type().quant, &qb = b.type().quant;
-  if (!qa || !qb || info(a.dtype()).bits < 8 || info(b.dtype()).bits < 8 || info(a.dtype()).bits > 16 || info(b.dtype()).bits > 16) return std::nullopt;
+  if (!qa || !qb || info(a.dtype()).bits < 8 || info(b.dtype()).bits < 8 || info(a.dtype()).bits > 16 || info(b.dtype()).bits > 16)
+    return std::nullopt;
   const int64_t column_axis = b.rank() == 1 ? -1 : b.rank() - (transpose_b == Transpose2::yes ? 2 : 1);
   if (!per_axis(*qa, -1, a.rank()) || !per_axis(*qb, column_axis, b.rank())) return std::nullopt;
   return IntegerForm{qa->zero_point[0], qb.get(), static_cast<double>(qa->scale[0])};
@@ -51,7 +54,7 @@ std::optional<IntegerForm> integer_form(const Tensor& a, const Tensor& b, Transp
 // The real-valued end of the product, one row at a time.
 struct Epilogue {
   const MatMul& op;
-  const std::vector<double>& bias;                    // empty or as many as y
+  const std::vector<double>& bias;  // empty or as many as y
   const std::vector<double>& residual;
   void operator()(int64_t at, std::span<double> row) const {
     for (size_t n = 0; n < row.size(); ++n) {
@@ -67,7 +70,8 @@ std::vector<double> spread(const Tensor* t, const Dims& y) {
   if (!t || !t->has_value()) return {};
   const auto values = to_doubles(t->type().quant ? dequantize_tensor(*t) : t->alias(t->type()));
   std::vector<double> out(static_cast<size_t>(element_count(y)));
-  for_each_broadcast(y, std::array{t->dims()}, [&](int64_t i, const std::array<int64_t, 1>& at) { out[static_cast<size_t>(i)] = values[static_cast<size_t>(at[0])]; });
+  for_each_broadcast(y, std::array{t->dims()},
+                     [&](int64_t i, const std::array<int64_t, 1>& at) { out[static_cast<size_t>(i)] = values[static_cast<size_t>(at[0])]; });
   return out;
 }
 
@@ -77,7 +81,8 @@ void integer_product(const MatrixProduct& p, Inputs in, Tensor& y) {
   const auto a = in[0]->data<T>(), b = in[1]->data<T>();
   const auto to = y.data<T>();
   multiply<uint64_t>(
-      p, [&](int64_t i, int64_t) { return static_cast<uint64_t>(a[static_cast<size_t>(i)]); }, [&](int64_t i, int64_t) { return static_cast<uint64_t>(b[static_cast<size_t>(i)]); },
+      p, [&](int64_t i, int64_t) { return static_cast<uint64_t>(a[static_cast<size_t>(i)]); },
+      [&](int64_t i, int64_t) { return static_cast<uint64_t>(b[static_cast<size_t>(i)]); },
       [&](int64_t at, std::span<uint64_t> row) {
         for (size_t n = 0; n < row.size(); ++n) to[static_cast<size_t>(at) + n] = wrap<T>(row[n]);
       });
@@ -117,7 +122,31 @@ void real_product(const MatMul& op, const MatrixProduct& p, const Tensor& a, con
   }
   const auto x = to_doubles(a.type().quant ? dequantize_tensor(a) : a.alias(a.type()));
   const auto w = to_doubles(b.type().quant ? dequantize_tensor(b) : b.alias(b.type()));
-  multiply<double>(p, [&](int64_t i, int64_t) { return x[static_cast<size_t>(i)]; }, [&](int64_t i, int64_t) { return w[static_cast<size_t>(i)]; }, store_row);
+  multiply<double>(
+      p, [&](int64_t i, int64_t) { return x[static_cast<size_t>(i)]; }, [&](int64_t i, int64_t) { return w[static_cast<size_t>(i)]; }, store_row);
+}
+
+int64_t column_axis(const Tensor& b, Transpose2 transpose_b) { return b.rank() == 1 ? -1 : b.rank() - (transpose_b == Transpose2::yes ? 2 : 1); }
+
+// Exact sums and the bias in their units, rescaled to codes.
+void rescale(const MatMul& op, const MatrixProduct& p, Inputs in, Tensor& y) {
+  const Tensor &a = *in[0], &b = *in[1];
+  const auto as = to_ints(a), bs = to_ints(b);
+  const Quantization &qa = *a.type().quant, &qb = *b.type().quant;
+  const auto channel = [&](int64_t n) { return qb.scale.size() == 1 && qb.zero_point.size() == 1 ? size_t{0} : static_cast<size_t>(n); };
+  const Tensor* bias = in.size() > 2 ? in[2] : nullptr;
+  const auto offset = [&](size_t n) { return !bias ? 0.0 : static_cast<double>(bias->int_at(bias->elements() == 1 ? 0 : static_cast<int64_t>(n))); };
+  const IntegerRange range = integer_range(y.dtype());
+  multiply<int64_t>(
+      p, [&](int64_t i, int64_t) { return as[static_cast<size_t>(i)] - qa.zero_point[0]; },
+      [&](int64_t i, int64_t n) { return bs[static_cast<size_t>(i)] - qb.zero_at(channel(n)); },
+      [&](int64_t at, std::span<int64_t> row) {
+        for (size_t n = 0; n < row.size(); ++n) {
+          const float factor = rescale_factor(qa.scale[0], qb.scale[qb.scale.size() == 1 ? 0 : n], op.output->scale[0]);
+          y.set_int(at + static_cast<int64_t>(n),
+                    range.saturate(rescaled(static_cast<double>(row[n]) + offset(n), factor, op.output->zero_point[0], op.activation)));
+        }
+      });
 }
 
 }  // namespace
@@ -128,13 +157,15 @@ std::vector<TensorType> MatMul::infer(const InferContext& in) const {
   require_operand(b, "b");
   require(a.quant || b.quant || a.dtype == b.dtype, ErrorKind::model, "a matrix product of different types: ", a.text(), " and ", b.text());
   const DType real = a.quant && b.quant ? DType::f32 : a.quant ? b.dtype : a.dtype;
-  require(is_arithmetic_float(real) || (alpha == 1 && activation.is_identity() && !output), ErrorKind::model, "an integer matrix product has no alpha, activation or output scale");
+  require(is_arithmetic_float(real) || (alpha == 1 && activation.is_identity() && !output), ErrorKind::model,
+          "an integer matrix product has no alpha, activation or output scale");
   Shape y = matrix_product_shape(a.shape, b.shape, transpose_a, transpose_b);
   for (size_t extra = 2; extra < 4; ++extra) {
     if (!in.has(extra)) continue;
     const TensorType& t = in.type(extra);
-    require(t.container == Container::tensor && (t.dtype == real || (extra == 3 && t.quant && is_arithmetic_float(real))), ErrorKind::model, extra == 2 ? "bias" : "residual",
-            " may not be ", t.text(), " in a product of ", info(real).name);
+    const bool stored = t.quant && is_arithmetic_float(real) && (extra == 3 || (t.dtype == DType::i32 && a.quant && b.quant));
+    require(t.container == Container::tensor && (t.dtype == real || stored), ErrorKind::model, extra == 2 ? "bias" : "residual", " may not be ",
+            t.text(), " in a product of ", info(real).name);
     require_added(y, t.shape, extra == 2 ? "bias" : "residual");
   }
   if (output) return {TensorType(output_dtype, std::move(y), output)};
@@ -158,6 +189,10 @@ void MatMul::reference(Inputs in, Outputs out) const {
       if constexpr (std::is_integral_v<T>) integer_product<T>(p, in, y);
     });
   }
+  const TensorType* bias_type = in.size() > 2 && in[2] ? &in[2]->type() : nullptr;
+  if (alpha == 1 && !(in.size() > 3 && in[3]) &&
+      rescales_integers({&a.type(), &b.type(), bias_type, column_axis(b, transpose_b)}, activation, output))
+    return rescale(*this, p, in, y);
   const auto bias = spread(in.size() > 2 ? in[2] : nullptr, p.y), residual = spread(in.size() > 3 ? in[3] : nullptr, p.y);
   const Epilogue end{*this, bias, residual};
   if (output) {
@@ -167,9 +202,8 @@ void MatMul::reference(Inputs in, Outputs out) const {
     if (q.bytes() > 0) std::memcpy(y.raw(), q.raw(), static_cast<size_t>(q.bytes()));
     return;
   }
-  visit_float(real, [&]<class T>(TypeTag<T>) {
-    real_product(*this, p, a, b, end, [to = y.data<T>()](size_t i, double v) { to[i] = narrow<T>(v); });
-  });
+  visit_float(real,
+              [&]<class T>(TypeTag<T>) { real_product(*this, p, a, b, end, [to = y.data<T>()](size_t i, double v) { to[i] = narrow<T>(v); }); });
 }
 
 }  // namespace onecard

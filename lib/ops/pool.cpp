@@ -12,8 +12,27 @@ namespace {
 
 constexpr OnnxName kPoolNames[] = {{"", "MaxPool", 1}, {"", "AveragePool", 1}, {"", "LpPool", 2}};
 
-// How many window elements each result averages: inside x, or inside x and its padding.
-std::vector<double> window_counts(const Pool& op, const ConvGeometry& g, const Dims& x, const Dims& y) {
+void accumulate(PoolFn fn, int64_t p, const WindowRows& rows, const double* x, double* acc) {
+  const auto each = [&](auto&& combine) {
+    for_rows(rows, [&](int64_t to, int64_t at, int64_t count, int64_t, int64_t step) {
+      for (int64_t i = 0; i < count; ++i) combine(acc[to + i], x[at + i * step]);
+    });
+  };
+  if (fn == PoolFn::max) return each([](double& a, double v) { a = v > a ? v : a; });
+  if (fn == PoolFn::lp)
+    return each([p](double& a, double v) { a += p == 1 ? std::abs(v) : p == 2 ? v * v : std::pow(std::abs(v), static_cast<double>(p)); });
+  each([](double& a, double v) { a += v; });
+}
+
+double root(double sum, int64_t p) { return p == 1 ? sum : p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / static_cast<double>(p)); }
+
+}  // namespace
+
+ConvGeometry pool_base_geometry(const Pool& op, const Dims& x) { return pool_base_geometry(pool_window(op), x); }
+
+std::vector<double> pool_window_counts(const Pool& op, const Dims& x_dims, const Dims& y_dims) {
+  const ConvGeometry g = pool_base_geometry(op, x_dims);
+  const Dims x = spatial_extents(x_dims), y = spatial_extents(y_dims);
   std::vector<double> counts{1.0};
   const bool with_padding = op.fn == PoolFn::average_with_padding;
   for (size_t a = 0; a < g.kernel.size(); ++a) {
@@ -36,38 +55,30 @@ std::vector<double> window_counts(const Pool& op, const ConvGeometry& g, const D
   return counts;
 }
 
-void accumulate(PoolFn fn, int64_t p, const WindowRows& rows, const double* x, double* acc) {
-  const auto each = [&](auto&& combine) {
-    for_rows(rows, [&](int64_t to, int64_t at, int64_t count, int64_t, int64_t step) {
-      for (int64_t i = 0; i < count; ++i) combine(acc[to + i], x[at + i * step]);
-    });
-  };
-  if (fn == PoolFn::max) return each([](double& a, double v) { a = v > a ? v : a; });
-  if (fn == PoolFn::lp) return each([p](double& a, double v) { a += p == 1 ? std::abs(v) : p == 2 ? v * v : std::pow(std::abs(v), static_cast<double>(p)); });
-  each([](double& a, double v) { a += v; });
-}
-
-double root(double sum, int64_t p) { return p == 1 ? sum : p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / static_cast<double>(p)); }
-
-}  // namespace
-
 std::vector<TensorType> Pool::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   if (fn == PoolFn::max) check_max_type(x);
-  else require(!x.quant && is_float(x.dtype), ErrorKind::model, "average and Lp pooling expect floats, got ", x.text());
+  require(fn != PoolFn::max || !output, ErrorKind::model, "a maximum keeps the quantization of x");
+  TensorType y = fn == PoolFn::max ? x : averaged_type(fn, x, output, output_dtype);
   require(fn != PoolFn::lp || p >= 1, ErrorKind::model, "the norm's p is ", p);
-  return {TensorType(x.dtype, pool_shape(pool_window(*this), x.shape), x.quant)};
+  y.shape = pool_shape(pool_window(*this), x.shape);
+  return {y};
 }
 
 void Pool::reference(Inputs in, Outputs out) const {
   const Dims x_dims = in[0]->dims(), y_dims = out[0].dims();
   if (out[0].elements() == 0) return;
-  const std::vector<double> x = to_doubles(*in[0]);
+  if (output && out[0].type().quant) {
+    Pool average = *this;
+    return store_quantized(out[0], output_dtype, output, [&](Tensor& real) { average.reference(in, {&real, 1}); });
+  }
+  const ScaledValues values = output ? scaled_values(*in[0], -1) : ScaledValues{to_doubles(*in[0]), {1.0}};
+  const std::vector<double>& x = values.values;
   const Dims x_plane = spatial_extents(x_dims), y_plane = spatial_extents(y_dims);
   const int64_t x_size = element_count(x_plane), y_size = element_count(y_plane);
   const ConvGeometry g = pool_base_geometry(pool_window(*this), x_dims);
   const bool average = fn == PoolFn::average || fn == PoolFn::average_with_padding;
-  const std::vector<double> counts = average ? window_counts(*this, g, x_plane, y_plane) : std::vector<double>{};
+  const std::vector<double> counts = average ? pool_window_counts(*this, x_dims, y_dims) : std::vector<double>{};
   const double start = fn == PoolFn::max ? lowest_number(in[0]->dtype()) : 0.0;
   parallel_for(y_dims[0] * y_dims[1], 1, [&](int64_t begin, int64_t end) {
     std::vector<double> acc(static_cast<size_t>(y_size));
@@ -79,13 +90,15 @@ void Pool::reference(Inputs in, Outputs out) const {
         window_rows(g, y_plane, x_plane, at, rows);
         accumulate(fn, p, rows, x.data() + plane * x_size, acc.data());
       } while (next_index(at, g.kernel));
-      for (size_t i = 0; i < counts.size(); ++i) acc[i] /= counts[i];
+      for (size_t i = 0; i < counts.size(); ++i) acc[i] = acc[i] / counts[i] * values.scale[0];
       if (fn == PoolFn::lp)
         for (double& v : acc) v = root(v, p);
       store_doubles(out[0], plane * y_size, acc);
     }
   });
 }
+
+std::vector<Value*> Pool::decompose(Graph& graph, Node& node) const { return decomposed_average(*this, graph, node); }
 
 std::optional<OnnxForm> Pool::to_onnx(const Node& node) const {
   if (node.inputs[0]->type.quant) return std::nullopt;
@@ -156,10 +169,12 @@ void MaxPoolIndices::reference(Inputs in, Outputs out) const {
         window_rows(g, y_plane, x_plane, at, rows);
         for_rows(rows, [&](int64_t to, int64_t source, int64_t count, int64_t, int64_t step) {
           for (int64_t i = 0; i < count; ++i, source += step)
-            if (from[source] > best[static_cast<size_t>(to + i)] || where[to + i] < 0) best[static_cast<size_t>(to + i)] = from[source], where[to + i] = source;
+            if (from[source] > best[static_cast<size_t>(to + i)] || where[to + i] < 0)
+              best[static_cast<size_t>(to + i)] = from[source], where[to + i] = source;
         });
       } while (next_index(at, g.kernel));
-      for (int64_t i = 0; i < y_size; ++i) where[i] = plane * x_size + (storage_order == 1 && where[i] >= 0 ? column_major(where[i], x_plane) : where[i]);
+      for (int64_t i = 0; i < y_size; ++i)
+        where[i] = plane * x_size + (storage_order == 1 && where[i] >= 0 ? column_major(where[i], x_plane) : where[i]);
       store_doubles(out[0], plane * y_size, best);
     }
   });

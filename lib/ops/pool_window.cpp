@@ -37,12 +37,15 @@ Shape pool_shape(const PoolWindow& w, const Shape& x) {
   Shape y = x;
   for (int64_t i = 0; i < spatial; ++i) {
     const bool up = w.rounding == Rounding::up && w.window.auto_pad == AutoPad::notset;
-    y[i + 2] = up ? extent_rounded_up(w, static_cast<size_t>(i), x[i + 2]) : window_extent(w.window, static_cast<size_t>(i), x[i + 2], w.kernel[static_cast<size_t>(i)]);
+    y[i + 2] = up ? extent_rounded_up(w, static_cast<size_t>(i), x[i + 2])
+                  : window_extent(w.window, static_cast<size_t>(i), x[i + 2], w.kernel[static_cast<size_t>(i)]);
   }
   return y;
 }
 
-ConvGeometry pool_base_geometry(const PoolWindow& w, const Dims& x) { return window_geometry(w.window, spatial_extents(x), Dims(w.kernel.begin(), w.kernel.end())); }
+ConvGeometry pool_base_geometry(const PoolWindow& w, const Dims& x) {
+  return window_geometry(w.window, spatial_extents(x), Dims(w.kernel.begin(), w.kernel.end()));
+}
 
 ConvGeometry pool_geometry(const Pool& op, const Dims& x) {
   const PoolWindow w = pool_window(op);
@@ -53,6 +56,17 @@ ConvGeometry pool_geometry(const Pool& op, const Dims& x) {
     g.pads_end[i] = std::max(g.pads_end[i], reach - x[i + 2] - g.pads_begin[i]);
   }
   return g;
+}
+
+TensorType averaged_type(PoolFn fn, const TensorType& x, const QuantizationPtr& output, DType output_dtype) {
+  if (!output) {
+    require(!x.quant && is_float(x.dtype), ErrorKind::model, "average and Lp pooling expect floats, got ", x.text());
+    return TensorType(x.dtype, Shape());
+  }
+  const bool one_scale = x.quant && x.quant->axis < 0 && x.quant->scale.size() == 1 && output->axis < 0;
+  require(fn != PoolFn::lp && one_scale, ErrorKind::model, "a quantized average needs x with one scale, got ", x.text());
+  require_quantization(TensorType(output_dtype, Shape::unranked()), output_dtype, *output);
+  return TensorType(output_dtype, Shape(), output);
 }
 
 void check_max_type(const TensorType& x) {

@@ -1,5 +1,9 @@
 #pragma once
+#include <cstring>
+
+#include "lib/ops/operands.h"
 #include "lib/ops/pool.h"
+#include "lib/ops/quantize.h"
 #include "lib/ops/window.h"
 
 namespace onecard {
@@ -16,6 +20,30 @@ Shape pool_shape(const PoolWindow& w, const Shape& x);
 ConvGeometry pool_base_geometry(const PoolWindow& w, const Dims& x);
 // The element type max pooling accepts; raises model for others.
 void check_max_type(const TensorType& x);
+// Type and quantization of an average or Lp norm of x, without a shape; raises model unless x is floats, or quantized with one scale where
+// the result's quantization is given.
+TensorType averaged_type(PoolFn fn, const TensorType& x, const QuantizationPtr& output, DType output_dtype);
+// Runs `average(real)` for a result in f32 and stores it quantized so.
+template <class F>
+void store_quantized(Tensor& y, DType dtype, const QuantizationPtr& quant, F&& average) {
+  Tensor real(DType::f32, y.dims());
+  average(real);
+  const Tensor stored = quantize_tensor(real, dtype, quant);
+  if (stored.bytes() > 0) std::memcpy(y.raw(), stored.raw(), static_cast<size_t>(stored.bytes()));
+}
+// A quantized average as one of floats between dequantize and quantize.
+template <class O>
+std::vector<Value*> decomposed_average(const O& op, Graph& graph, Node& node) {
+  if (!op.output) return {};
+  const NodesBefore before(graph, node);
+  Quantize back;
+  back.quant = op.output;
+  back.dtype = op.output_dtype;
+  O plain = op;
+  plain.output = nullptr;
+  plain.output_dtype = O().output_dtype;
+  return {before.add(back, {before.add(plain, {before.add(Dequantize(), {node.inputs[0]})})})};
+}
 // Below every number of the type.
 double lowest_number(DType t);
 

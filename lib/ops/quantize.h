@@ -21,6 +21,8 @@ struct Dequantize : OpBase<Dequantize> {
   void reference(Inputs in, Outputs out) const override;
 };
 
+// Raises model unless integers of `dtype` in a tensor shaped as x can be quantized so: as many scales and zero points as x asks for.
+void require_quantization(const TensorType& x, DType dtype, const Quantization& q);
 // A float constant stored as integers of the given quantization, and back.
 Tensor quantize_tensor(const Tensor& x, DType dtype, const QuantizationPtr& quant);
 Tensor dequantize_tensor(const Tensor& x);

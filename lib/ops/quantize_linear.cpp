@@ -12,7 +12,7 @@ namespace onecard {
 DEFINE_OP(QuantizeLinear)
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "QuantizeLinear", 10}};
+constexpr OnnxName kNames[] = {{"", "QuantizeLinear", 10}, {"com.microsoft", "QuantizeLinear", 1}};
 
 bool is_code(DType t) { return is_integer(t) || (is_float(t) && info(t).bits <= 8); }
 
