@@ -1,0 +1,17 @@
+// An ONNX file: import, the passes, a binding, export.
+#include "lib/base/parallel.h"
+#include "lib/onnx/export.h"
+#include "lib/onnx/import.h"
+#include "tests/fuzz/hostile.h"
+
+using namespace onecard;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const ScratchFolder folder;
+  set_threads(1);
+  const Path model = folder.write("model.onnx", {data, size});
+  refusing([&] { find_unsupported(model); });
+  refusing([&] { use_graph(import_onnx(model)); });
+  refusing([&] { export_onnx(import_onnx(model), model.parent_path() / "back.onnx"); });
+  return 0;
+}
