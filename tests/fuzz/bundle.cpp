@@ -1,12 +1,12 @@
 // A bundle: header, sections, index, self-check and graph; every weight decoded; then what is done with any graph.
-#include "lib/base/parallel.h"
 #include "lib/bundle/bundle.h"
+#include "lib/base/parallel.h"
 #include "tests/fuzz/hostile.h"
 
 using namespace onecard;
 
 namespace {
-constexpr int64_t kMostDecodedBytes = 16 << 20;       // zeros compress well: a claim of more is legal and only slow
+constexpr int64_t kMostDecodedBytes = 16 << 20;  // zeros compress well: a claim of more is legal and only slow
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -69,8 +69,35 @@ Bytes put_together(Sections sections) {
 
 // Words and numbers of the text exchanged for others of it, or for awkward ones.
 void mutate_text(Bytes& bytes, std::mt19937& random) {
-  constexpr std::string_view kAwkward[] = {"0", "1", "-1", "2", "9223372036854775807", "-9223372036854775808", "1099511627776", "4294967296", "?", "nan", "f32", "i64", "i8",
-                                           "u8", "bool", "f16", "[]", "[0]", "[-1]", "[1, 1]", "seq", "true", "{", "}", "%", "\"", "constant", "n*m", "floordiv(n,0)"};
+  constexpr std::string_view kAwkward[] = {"0",
+                                           "1",
+                                           "-1",
+                                           "2",
+                                           "9223372036854775807",
+                                           "-9223372036854775808",
+                                           "1099511627776",
+                                           "4294967296",
+                                           "?",
+                                           "nan",
+                                           "f32",
+                                           "i64",
+                                           "i8",
+                                           "u8",
+                                           "bool",
+                                           "f16",
+                                           "[]",
+                                           "[0]",
+                                           "[-1]",
+                                           "[1, 1]",
+                                           "seq",
+                                           "true",
+                                           "{",
+                                           "}",
+                                           "%",
+                                           "\"",
+                                           "constant",
+                                           "n*m",
+                                           "floordiv(n,0)"};
   std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-' || c == '%' || c == '#'; };
   const auto word = [&] {
@@ -153,20 +180,18 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
     Bytes file = put_together(std::move(sections));
     if (random() % 16 == 0) mutate_header(file, random);
     if (const size_t made = put(file, data, max_size)) return made;
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
   return LLVMFuzzerMutate(data, size, max_size);
 }
 
 // Some sections of each.
-extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size, uint8_t* out, size_t max_size, unsigned seed) {
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size, uint8_t* out, size_t max_size,
+                                            unsigned seed) {
   try {
     Sections mixed = take_apart(std::as_bytes(std::span(a, a_size)));
     const Sections other = take_apart(std::as_bytes(std::span(b, b_size)));
     for (size_t k = 0; k < mixed.size(); ++k)
       if (seed >> k & 1) mixed[k] = other[k];
     return put(put_together(std::move(mixed)), out, max_size);
-  } catch (const Error&) {
-    return 0;
-  }
+  } catch (const Error&) { return 0; }
 }

@@ -16,7 +16,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-constexpr int64_t kInts[] = {0, 1, -1, 2, -2, 3, 4, 5, 7, 8, 16, 64, 255, 1 << 16, 1ll << 31, -(1ll << 31), 1ll << 32, 1ll << 50, INT64_MAX, INT64_MIN};
+constexpr int64_t kInts[] = {0,  1,   -1,      2,         -2,           3,         4,         5,         7,        8, 16,
+                             64, 255, 1 << 16, 1ll << 31, -(1ll << 31), 1ll << 32, 1ll << 50, INT64_MAX, INT64_MIN};
 constexpr float kFloats[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, 2.0f, 1e-30f, 1e30f, 3e38f, -3e38f};
 constexpr size_t kMostMutatedBytes = 256;
 
@@ -39,7 +40,9 @@ class ModelMutator {
  private:
   size_t below(size_t n) { return n == 0 ? 0 : random_() % n; }
   template <class T, size_t N>
-  T one_of(const T (&list)[N]) { return list[below(N)]; }
+  T one_of(const T (&list)[N]) {
+    return list[below(N)];
+  }
   int64_t some_int() { return below(3) == 0 ? one_of(kInts) : static_cast<int64_t>(below(9)) - 2; }
 
   void collect(Message& m) {
@@ -107,8 +110,9 @@ class ModelMutator {
   void change_tensor() {
     auto* t = some<onnx::TensorProto>();
     if (!t) return;
-    constexpr int kTypes[] = {onnx::TensorProto::FLOAT, onnx::TensorProto::INT64, onnx::TensorProto::INT32, onnx::TensorProto::INT64, onnx::TensorProto::UINT8,
-                              onnx::TensorProto::BOOL,  onnx::TensorProto::FLOAT16, onnx::TensorProto::DOUBLE, onnx::TensorProto::INT8};
+    constexpr int kTypes[] = {onnx::TensorProto::FLOAT,   onnx::TensorProto::INT64,  onnx::TensorProto::INT32,
+                              onnx::TensorProto::INT64,   onnx::TensorProto::UINT8,  onnx::TensorProto::BOOL,
+                              onnx::TensorProto::FLOAT16, onnx::TensorProto::DOUBLE, onnx::TensorProto::INT8};
     const std::string name = t->name();
     const int type = below(2) == 0 ? t->data_type() : one_of(kTypes);
     const bool keep_dims = below(2) == 0;
@@ -124,7 +128,8 @@ class ModelMutator {
     count = std::min<int64_t>(count, 1024);
     if (type == onnx::TensorProto::INT64)
       for (int64_t i = 0; i < count; ++i) made.add_int64_data(some_int());
-    else if (type == onnx::TensorProto::INT32 || type == onnx::TensorProto::UINT8 || type == onnx::TensorProto::INT8 || type == onnx::TensorProto::BOOL || type == onnx::TensorProto::FLOAT16)
+    else if (type == onnx::TensorProto::INT32 || type == onnx::TensorProto::UINT8 || type == onnx::TensorProto::INT8 ||
+             type == onnx::TensorProto::BOOL || type == onnx::TensorProto::FLOAT16)
       for (int64_t i = 0; i < count; ++i) made.add_int32_data(static_cast<int32_t>(some_int()));
     else if (type == onnx::TensorProto::FLOAT)
       for (int64_t i = 0; i < count; ++i) made.add_float_data(below(2) ? one_of(kFloats) : static_cast<float>(some_int()));
@@ -153,7 +158,8 @@ class ModelMutator {
       r.SwapElements(&m, &f, static_cast<int>(below(static_cast<size_t>(n))), n - 1);
       return r.RemoveLast(&m, &f);
     }
-    if (n > 1 && what == 1) return r.SwapElements(&m, &f, static_cast<int>(below(static_cast<size_t>(n))), static_cast<int>(below(static_cast<size_t>(n))));
+    if (n > 1 && what == 1)
+      return r.SwapElements(&m, &f, static_cast<int>(below(static_cast<size_t>(n))), static_cast<int>(below(static_cast<size_t>(n))));
     if (n == 0 || what == 2) add(m, r, f);
     else set(m, r, f, static_cast<int>(below(static_cast<size_t>(n))));
   }
@@ -251,7 +257,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
 }
 
 // Both models in one: the second reads what the first computes.
-extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size, uint8_t* out, size_t max_size, unsigned seed) {
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b, size_t b_size, uint8_t* out, size_t max_size,
+                                            unsigned seed) {
   onnx::ModelProto model, other;
   if (!model.ParseFromArray(a, static_cast<int>(a_size)) || !other.ParseFromArray(b, static_cast<int>(b_size))) return 0;
   auto& graph = *model.mutable_graph();
