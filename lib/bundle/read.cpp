@@ -147,7 +147,7 @@ std::shared_ptr<const Bundle> Bundle::open(const Path& path, CheckWeights weight
   const Bytes graph = bundle->read_section(at(format::SectionKind::graph), format::kMaxGraphBytes, "graph");
   ByteReader r(graph);
   const auto length = r.number<uint64_t>();
-  require(length <= format::kMaxGraphBytes, ErrorKind::io, "the graph claims ", length, " bytes of text");
+  require(length <= format::kMaxGraphBytes && may_hold(r.left(), length), ErrorKind::io, "the graph claims ", length, " bytes of text");
   bundle->graph_text_.resize(length);
   zstd_decompress(r.take(r.left()), std::as_writable_bytes(std::span(bundle->graph_text_)));
   bundle->read_index(bundle->read_section(at(format::SectionKind::index), format::kMaxIndexBytes, "index"));

@@ -6,8 +6,8 @@ namespace onecard {
 
 void apply_carry(const Carry& carry, const Graph& graph, size_t index, const std::vector<Tensor>& previous_outputs, Sample& sample) {
   for (const auto& [out, in] : carry.pairs) {
-    const auto o = std::find_if(graph.outputs.begin(), graph.outputs.end(), [&](const Value* v) { return v->name == out; });
-    const auto i = std::find_if(graph.inputs.begin(), graph.inputs.end(), [&](const Value* v) { return v->name == in; });
+    const auto o = std::find_if(graph.outputs.begin(), graph.outputs.end(), [&out = out](const Value* v) { return v->name == out; });
+    const auto i = std::find_if(graph.inputs.begin(), graph.inputs.end(), [&in = in](const Value* v) { return v->name == in; });
     require(o != graph.outputs.end(), ErrorKind::usage, "--carry ", out, "=", in, ": the model has no output '", out, "'");
     require(i != graph.inputs.end(), ErrorKind::usage, "--carry ", out, "=", in, ": the model has no input '", in, "'");
     // What every later sample would stumble over is said before the first one runs.
