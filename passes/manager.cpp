@@ -113,6 +113,8 @@ class Manager {
       const int64_t changes = reach == Reach::everywhere ? run_with_bodies(pass, graph_, context_, 0) : pass.run(graph_, context_);
       verify(graph_);
       return changes;
+    } catch (const ImpossibleModel&) {
+      throw;
     } catch (const Error& e) {
       if (e.kind != ErrorKind::internal && e.kind != ErrorKind::model) throw;
       std::string message = "pass " + std::string(pass.name) + " failed: " + e.what();
