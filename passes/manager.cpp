@@ -51,8 +51,10 @@ int64_t run_on_bodies(const PassInfo& pass, Graph& graph, Node& node, PassContex
     PassContext inner = context;
     inner.ranges.clear();                             // names in a body are its own
     inner.notes.clear();
+    inner.details.clear();
     const int64_t here = run_with_bodies(pass, copy, inner, depth + 1);
     context.notes.insert(context.notes.end(), inner.notes.begin(), inner.notes.end());
+    context.details.insert(context.details.end(), inner.details.begin(), inner.details.end());
     changes += here;
     bodies.push_back(here ? std::make_shared<const Graph>(std::move(copy)) : body);
   }
@@ -101,6 +103,7 @@ class Manager {
     return true;
   }
   bool stopped() const { return stopped_; }
+  int64_t runs_of_stop() const { return runs_of_stop_; }
 
  private:
   int64_t run_checked(const PassInfo& pass, Reach reach) {
@@ -110,6 +113,8 @@ class Manager {
       const int64_t changes = reach == Reach::everywhere ? run_with_bodies(pass, graph_, context_, 0) : pass.run(graph_, context_);
       verify(graph_);
       return changes;
+    } catch (const ImpossibleModel&) {
+      throw;
     } catch (const Error& e) {
       if (e.kind != ErrorKind::internal && e.kind != ErrorKind::model) throw;
       std::string message = "pass " + std::string(pass.name) + " failed: " + e.what();
@@ -175,6 +180,7 @@ PipelineResult run_pipeline(Graph& graph, PassContext& context, std::span<const 
     begin = end;
   }
   result.stopped = manager.stopped();
+  result.runs_of_stop = manager.runs_of_stop();
   return result;
 }
 

@@ -49,6 +49,7 @@ struct PassRecord {
 struct PipelineResult {
   std::vector<PassRecord> records;                    // one per position that ran
   bool stopped = false;                               // by stop_after
+  int64_t runs_of_stop = 0;                           // of the pass that stop_after names
 };
 
 // Runs the rows in order, each pass followed by verify. A pass that fails, or leaves a graph that is not valid, raises internal naming it.

@@ -29,7 +29,8 @@ struct PassContext {
   ActivationPrecision activations = ActivationPrecision::keep;
   std::vector<std::string> skip_layers;               // names of weighted nodes' outputs that stay in float
   int64_t fold_limit_bytes = int64_t{1} << 20;        // fold_constants makes no larger tensor unless it replaces as many bytes
-  std::vector<std::string> notes;                     // what a pass wants the report to say
+  std::vector<std::string> notes;                     // what a pass wants the user to read: a line or two
+  std::vector<std::string> details;                   // what a report may list besides: a line per weight
 };
 
 // Returns how many times it changed the graph.

@@ -100,10 +100,11 @@ std::vector<Prunable> prunable_weights(const Graph& graph) {
 
 int64_t share(double amount, int64_t elements) { return std::min(elements, static_cast<int64_t>(std::nearbyint(amount * static_cast<double>(elements)))); }
 
-int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Threshold& t) {
+int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Threshold& t, int64_t& all_zeros) {
   int64_t zeros = 0;
   const auto made = std::make_shared<const Tensor>(pruned(*materialize(weight.constant), t, zeros));
-  context.notes.push_back("pruned " + weight.values[0]->name + ": " + std::to_string(zeros) + " of " + std::to_string(made->elements()) + " elements are 0");
+  all_zeros += zeros;
+  context.details.push_back("pruned " + weight.values[0]->name + ": " + std::to_string(zeros) + " of " + std::to_string(made->elements()) + " elements are 0");
   if (identical(*made, *materialize(weight.constant))) return 0;
   for (Value* v : weight.values) take_over(graph, v, graph.add_constant(v->name, made));
   return 1;
@@ -115,7 +116,7 @@ int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
   if (!(context.prune.amount > 0) || context.prune.amount > 1) return 0;
   const std::vector<Prunable> weights = prunable_weights(graph);
   std::vector<ConstTensor> all;
-  int64_t elements = 0, changes = 0;
+  int64_t elements = 0, changes = 0, zeros = 0;
   for (const Prunable& w : weights) {
     all.push_back(w.constant);
     elements += w.constant->elements();
@@ -130,8 +131,9 @@ int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
       if (count == 0) continue;
       t = threshold_of({w.constant}, count);
     }
-    changes += prune_one(graph, context, w, t);
+    changes += prune_one(graph, context, w, t, zeros);
   }
+  context.notes.push_back("pruned " + std::to_string(changes) + " of " + std::to_string(weights.size()) + " weights: " + std::to_string(zeros) + " of their " + std::to_string(elements) + " elements are 0");
   graph.erase_dead();
   return changes;
 }

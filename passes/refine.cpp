@@ -33,18 +33,27 @@ bool refine(std::optional<std::vector<Dim>>& held, std::optional<std::vector<Dim
   return gained;
 }
 
+int64_t refine(Node& node) {
+  ErrorScope scope(std::string(node.op->name()) + (node.name.empty() ? "" : " '" + node.name + "'"));
+  const std::vector<InputInfo> infos = input_infos(node.inputs);
+  const InferContext context(infos);
+  int64_t gained = 0;
+  try {
+    const auto types = node.op->infer(context);
+    for (size_t i = 0; i < types.size() && i < node.outputs.size(); ++i) gained += refine(node.outputs[i]->type, types[i]);
+    if (!node.outputs.empty()) gained += refine(node.outputs[0]->contents, node.op->infer_contents(context));
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    throw ImpossibleModel(e.kind, e.message, e.where);
+  }
+  return gained;
+}
+
 }  // namespace
 
 int64_t refine_types(Graph& graph) {
   int64_t gained = 0;
-  for (Node& node : graph.nodes()) {
-    ErrorScope scope(std::string(node.op->name()) + (node.name.empty() ? "" : " '" + node.name + "'"));
-    const std::vector<InputInfo> infos = input_infos(node.inputs);
-    const InferContext context(infos);
-    const auto types = node.op->infer(context);
-    for (size_t i = 0; i < types.size() && i < node.outputs.size(); ++i) gained += refine(node.outputs[i]->type, types[i]);
-    if (!node.outputs.empty()) gained += refine(node.outputs[0]->contents, node.op->infer_contents(context));
-  }
+  for (Node& node : graph.nodes()) gained += refine(node);
   return gained;
 }
 

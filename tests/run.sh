@@ -28,8 +28,10 @@ run "damaged files" $python tests/e2e/damaged.py build/release/onecard
 if [ "$quick" != --quick ]; then
   # Hostile sizes must be refused by us, not by the sanitizer's allocator.
   sanitized() {
-    ./build.sh dev ir_test ops_test passes_test plan_test bundle_test || return 1
+    local targets=(importer bundle graph_text tensor_file)
+    ./build.sh dev ir_test ops_test passes_test plan_test bundle_test "${targets[@]/#/replay_}" || return 1
     for room in ir ops passes plan bundle; do ASAN_OPTIONS=allocator_may_return_null=1 "build/dev/tests/${room}_test" --gtest_brief=1 || return 1; done
+    for target in "${targets[@]}"; do ASAN_OPTIONS=allocator_may_return_null=1 "build/dev/tests/fuzz/replay_$target" "tests/fuzz/findings/$target" || return 1; done
   }
   run "sanitizers" sanitized
   if command -v nvcc > /dev/null && [ -d cuda ]; then

@@ -45,7 +45,8 @@ int run(const BenchFlags& o, const OpenNetwork& open) {
   Output output(o.output);
   const auto shapes = shapes_of(o.sizes);
   const auto dims = dims_of(o.sizes);
-  SampleOptions sample_options = sample_options_of(o.data);
+  require(o.bench.iterations > 0, ErrorKind::usage, "--iterations ", o.bench.iterations, ": at least one run is measured");
+  SampleOptions sample_options = sample_options_of(o.data, o.sizes);
   require(o.data.carry.empty(), ErrorKind::usage, "bench repeats one sample, --carry makes no sense here");
   carry_of(o.data);
   if (!o.data.any()) sample_options.random_seed = 1;
@@ -105,7 +106,7 @@ Action set_up_bench(CLI::App& app, const OpenNetwork& open) {
   auto o = std::make_shared<BenchFlags>();
   app.add_option("MODEL", o->model, "the model or bundle")->required();
   app.add_option("--warmup", o->bench.warmup, "runs before measuring (default 3)")->check(CLI::NonNegativeNumber);
-  app.add_option("--iterations", o->bench.iterations, "at least so many runs (default 20)")->check(CLI::PositiveNumber);
+  app.add_option("--iterations", o->bench.iterations, "at least so many runs (default 20)");
   app.add_option("--duration", o->bench.seconds, "and at least so many seconds (default 1)")->check(CLI::NonNegativeNumber);
   app.add_flag("--layers", o->layers, "time, bytes and flops of every step too, measured apart");
   app.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -43,6 +44,20 @@ std::optional<LabelTask> task_of(const DiffFlags& o) {
   for (int64_t label = 0; in >> label;) task.labels.push_back(label);
   require(in.eof(), ErrorKind::io, "--labels ", o.labels, ": entry ", task.labels.size() + 1, " is no whole number");
   return task;
+}
+
+// A gate that nothing can break, or nothing keep, was meant in another unit.
+void check_gates(const Gates& g) {
+  const auto within = [](const char* flag, const std::optional<double>& limit, double low, double high, const char* meaning) {
+    require(!limit || (*limit >= low && *limit <= high), ErrorKind::usage, flag, " ", limit.value_or(0), ": ", meaning);
+  };
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  within("--min-cosine", g.min_cosine, -1, 1, "a cosine is from -1 to 1");
+  within("--min-agreement", g.min_agreement, 0, 1, "a share of rows is from 0 to 1");
+  within("--min-sqnr", g.min_sqnr_db, -kLargest, kLargest, "a number of dB is wanted");
+  within("--max-abs", g.max_abs, 0, kLargest, "a distance is 0 or more");
+  within("--max-range-error", g.max_range_error, 0, kLargest, "a distance is 0 or more");
+  within("--max-drop", g.max_drop_percent, -100, 100, "percent points are from -100 to 100");
 }
 
 ordered_json metrics_json(const Comparison& c) {
@@ -123,12 +138,14 @@ Findings findings_of(const DiffFlags& o, const DiffResult& r, const std::vector<
 
 int run(const DiffFlags& o, const OpenNetwork& open) {
   Output output(o.output);
-  if (!o.report.empty()) report_format(o.report);
+  check_gates(o.gates);
+  if (!o.report.empty()) report_format(o.report), check_writable(o.report, "--report");
+  if (!o.save_baseline.empty()) check_writable(o.save_baseline, "--save-baseline");
   DiffRequest request;
   request.task = task_of(o);
   request.carry = carry_of(o.data);
   request.layers = o.layers || o.bisect;
-  SampleOptions sample_options = sample_options_of(o.data);
+  SampleOptions sample_options = sample_options_of(o.data, o.sizes);
   const auto shapes = shapes_of(o.sizes);
   const auto dims = dims_of(o.sizes);
   std::string baseline;

@@ -24,6 +24,7 @@ int run(const ExportFlags& o, const OpenNetwork& open) {
   require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out,
           ": is there and is no regular file");
   require(!std::filesystem::equivalent(o.out, o.bundle, code), ErrorKind::usage, "-o ", o.out, ": is the bundle itself");
+  check_writable(o.out, "-o");
   output.progress("exporting", 0);
   const Network network = open({o.bundle, Form::as_written, CheckWeights::now, {}, {}});
   export_onnx(*network.graph, o.out);

@@ -7,11 +7,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
 #include "lib/flow/load_model.h"
 #include "lib/ir/text.h"
 #include "lib/onnx/import.h"
 #include "lib/report/report.h"
-#include <unistd.h>
 
 #include "tools/command.h"
 #include "tools/device_choice.h"
@@ -91,6 +91,7 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
     for (const auto& d : r.self_check) j["accuracy"].push_back({{"name", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
   }
   j["notes"] = r.notes;
+  j["details"] = r.details;
   j["seconds"] = seconds;
   j["peak_rss_bytes"] = peak_rss_bytes();
   return j;
@@ -127,7 +128,8 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
   tables.push_back(std::move(accuracy));
   if (!r.notes.empty()) {
     ReportTable notes{"Notes", {{"note"}}};
-    for (const auto& n : r.notes) notes.rows.push_back({n});
+    for (const auto* list : {&r.notes, &r.details})
+      for (const auto& n : *list) notes.rows.push_back({n});
     tables.push_back(std::move(notes));
   }
   return tables;
@@ -138,7 +140,7 @@ int run(const OptimizeOptions& o) {
   check_usage(o);
   Output output(o.output);
   OptimizeRequest request = request_of(o);
-  SampleOptions sample_options = sample_options_of(o.data);
+  SampleOptions sample_options = sample_options_of(o.data, {});  // --shape and --dim say for which sizes to plan; samples may have others
   DeviceOptions device_options = o.device;
   if (!o.targets.empty()) device_options.device = "cpu";
   const auto device = choose_device(device_options, output);
@@ -163,6 +165,7 @@ int run(const OptimizeOptions& o) {
   for (const auto& p : result.passes)
     if (p.changes) output.detail("pass " + p.name + ": " + std::to_string(p.changes) + " changes, " + number_text(p.ms) + " ms");
   for (const auto& n : result.notes) output.line("note: " + n);
+  for (const auto& d : result.details) output.detail(d);
   output.line("memory: " + memory_text(result.memory));
   for (const auto& d : result.self_check)
     output.line("distance from the original (" + result.self_check_input + "): " + d.name + "  range_error " + number_text(d.range_error) +

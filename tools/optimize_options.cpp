@@ -97,6 +97,9 @@ void check_out(const OptimizeOptions& o) {
   const Path folder = out.parent_path();
   require(!out.filename().empty(), ErrorKind::usage, "-o ", o.out, ": names no file");
   require(folder.empty() || std::filesystem::is_directory(folder, code), ErrorKind::io, "-o ", o.out, ": there is no folder '", folder.string(), "'");
+  check_writable(out, "-o");
+  if (!o.report.empty()) check_writable(o.report, "--report");
+  if (!o.calibration_cache.empty() && !std::filesystem::exists(o.calibration_cache, code)) check_writable(o.calibration_cache, "--calibration-cache");
 }
 
 }  // namespace

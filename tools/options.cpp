@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -29,8 +30,9 @@ struct Unit {
   std::string_view name;
   double bytes;
 };
-constexpr Unit kUnits[] = {{"", 1},      {"B", 1},        {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
-                           {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+// In small letters: 200kB, 200KB and 200k are one size. A bare letter is decimal, as the sizes that are printed.
+constexpr Unit kUnits[] = {{"", 1},     {"b", 1},    {"k", 1e3},   {"kb", 1e3},     {"m", 1e6},      {"mb", 1e6},     {"g", 1e9},
+                           {"gb", 1e9}, {"t", 1e12}, {"tb", 1e12}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}};
 constexpr double kMostBytes = 0x1p62;
 
 }  // namespace
@@ -114,7 +116,7 @@ Carry carry_of(const DataOptions& o) {
   return carry;
 }
 
-SampleOptions sample_options_of(const DataOptions& o) {
+SampleOptions sample_options_of(const DataOptions& o, const SizeOptions& sizes) {
   SampleOptions s;
   if (!o.data.empty()) s.data = Path(o.data);
   for (const auto& text : o.inputs) {
@@ -124,18 +126,23 @@ SampleOptions sample_options_of(const DataOptions& o) {
   s.random_seed = o.random;
   require(o.preprocess.empty() || !o.data.empty() || !o.inputs.empty(), ErrorKind::usage, "--preprocess needs photographs: --data or --input");
   if (!o.preprocess.empty()) s.preprocess = parse_preprocess(o.preprocess);
+  s.dims = dims_of(sizes);
+  s.shapes = shapes_of(sizes);
   return s;
 }
 
 int64_t parse_size(const std::string& text, const std::string& flag, int64_t whole_bytes) {
-  const auto wrong = [&] { fail(ErrorKind::usage, flag, " ", text, ": sizes are written 512MiB, 6GiB, 1e9, 80% or -1GiB"); };
+  const auto wrong = [&] {
+    fail(ErrorKind::usage, flag, " ", text, ": sizes are written 512MiB, 200kB, 6G, 1e9, 80% or -1GiB (k, M, G are decimal, Ki, Mi, Gi binary)");
+  };
   const bool all_but = text.starts_with('-');
   const char* begin = text.data() + (all_but ? 1 : 0);
   const char* const end = text.data() + text.size();
   double value = 0;
   const auto [rest, error] = std::from_chars(begin, end, value);
   if (error != std::errc() || !std::isfinite(value) || value < 0) wrong();
-  const std::string_view unit(rest, static_cast<size_t>(end - rest));
+  std::string unit(rest, static_cast<size_t>(end - rest));
+  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   double bytes = -1;
   if (unit == "%" && value <= 100) bytes = static_cast<double>(whole_bytes) * value / 100;
   for (const Unit& u : kUnits)
@@ -144,6 +151,11 @@ int64_t parse_size(const std::string& text, const std::string& flag, int64_t who
   const int64_t size = all_but ? whole_bytes - static_cast<int64_t>(bytes) : static_cast<int64_t>(bytes);
   require(size > 0, ErrorKind::usage, flag, " ", text, ": leaves ", size, " bytes of ", whole_bytes);
   return size;
+}
+
+void check_writable(const Path& file, const std::string& flag) {
+  ErrorScope scope(flag + " " + file.string());
+  const AtomicFile probe(file);
 }
 
 void comes_later(const std::string& flag, const std::string& what_there_is) {

@@ -52,9 +52,12 @@ std::vector<Path> external_roots_of(const SourceOptions& o);
 std::map<std::string, Dims> shapes_of(const SizeOptions& o);
 SymbolValues dims_of(const SizeOptions& o);
 Carry carry_of(const DataOptions& o);
-SampleOptions sample_options_of(const DataOptions& o);
-// SIZE: 512MiB, 6GiB, 1e9, 80% of `whole_bytes`, -1GiB less than it. `flag` is named in errors.
+// The samples, which must keep the sizes given.
+SampleOptions sample_options_of(const DataOptions& o, const SizeOptions& sizes);
+// SIZE: 512MiB, 200kB, 6G, 1e9, 80% of `whole_bytes`, -1GiB less than it. `flag` is named in errors.
 int64_t parse_size(const std::string& text, const std::string& flag, int64_t whole_bytes);
+// Raises io unless a file can be made there: said before the work, not after it. Whatever lies there stays.
+void check_writable(const Path& file, const std::string& flag);
 // Raises usage: the flag exists in the contract and not yet in this version.
 [[noreturn]] void comes_later(const std::string& flag, const std::string& what_there_is);
 

@@ -65,6 +65,7 @@ class SampleRun {
 
   // The exit code's yes or no.
   bool run() {
+    need_answers(samples_.has_answers());
     if (!options_.output_dir.empty()) make_folder();
     std::vector<Tensor> outputs;
     for (size_t i = 0; i < samples_.size(); ++i) {
@@ -81,8 +82,7 @@ class SampleRun {
       report(name, sample, outputs);
       output_.progress("run", static_cast<double>(i + 1) / static_cast<double>(samples_.size()));
     }
-    require(!options_.check || compared_ > 0, ErrorKind::usage,
-            "--check: the samples hold no answers to compare with (output_<i>.pb, or arrays named like outputs)");
+    need_answers(compared_ > 0);
     return misses_ == 0;
   }
 
@@ -90,15 +90,21 @@ class SampleRun {
   std::string summary() const {
     std::string text = std::to_string(samples_.size()) + (samples_.size() == 1 ? " sample" : " samples");
     if (compared_) text += ", " + std::to_string(compared_) + " outputs compared, worst range error " + number_text(worst_);
+    if (!options_.check) text += compared_ ? ", no limit set (--check)" : ", nothing checked";
     if (misses_) text += ", " + std::to_string(misses_) + " missed; first: " + first_miss_;
     return text;
   }
 
  private:
+  void need_answers(bool present) const {
+    require(present || !options_.check, ErrorKind::usage,
+            "--check: the samples hold no answers to compare with (output_<i>.pb, or arrays named like outputs)");
+  }
   void make_folder() const {
     std::error_code code;
     std::filesystem::create_directories(options_.output_dir, code);
     require(!code, ErrorKind::io, "--output-dir ", options_.output_dir, ": ", code.message());
+    check_writable(Path(options_.output_dir) / "answers.npz", "--output-dir");
   }
 
   void report(const std::string& name, const Sample& sample, const std::vector<Tensor>& outputs) {
@@ -151,18 +157,22 @@ class SampleRun {
   std::string first_miss_;
 };
 
-int finish(Output& output, ordered_json j, bool pass, const std::string& summary) {
-  j["pass"] = pass;
+// What is known of the answers: PASS is said of nothing that no limit was held against.
+enum class Outcome { unchecked, pass, fail };
+
+int finish(Output& output, ordered_json j, Outcome outcome, const std::string& summary) {
+  j["checked"] = outcome != Outcome::unchecked;
+  j["pass"] = outcome != Outcome::fail;
   output.object(j);
-  output.line(std::string("run: ") + (pass ? "PASS " : "FAIL ") + summary);
-  return pass ? 0 : static_cast<int>(ErrorKind::check_failed);
+  output.line(std::string("run: ") + (outcome == Outcome::unchecked ? "OK " : outcome == Outcome::pass ? "PASS " : "FAIL ") + summary);
+  return outcome == Outcome::fail ? static_cast<int>(ErrorKind::check_failed) : 0;
 }
 
 int run_own_check(const Network& network, Executor& executor, Output& output, const std::optional<int64_t>& limit) {
   require(network.bundle != nullptr, ErrorKind::usage, "--self-check needs a bundle; an ONNX model carries no answers");
   ordered_json j = {{"device", executor.device().name()}, {"self_check", ordered_json::array()}};
   const auto& check = network.bundle->self_check();
-  if (!check) return finish(output, std::move(j), true, "(the bundle carries no self-check)");
+  if (!check) return finish(output, std::move(j), Outcome::unchecked, "nothing checked: the bundle carries no self-check");
   bool pass = true;
   double worst = 0;
   for (const CheckedDistance& d : run_self_check(executor, *check)) {
@@ -173,7 +183,7 @@ int run_own_check(const Network& network, Executor& executor, Output& output, co
     if (!d.why_not.empty()) j["self_check"].back()["why_not"] = d.why_not;
   }
   j["memory"] = memory_json(executor.memory(), limit);
-  return finish(output, std::move(j), pass,
+  return finish(output, std::move(j), pass ? Outcome::pass : Outcome::fail,
                 "self-check, worst range error " + number_text(worst) + " of " + number_text(kSelfCheckTolerance) + " allowed");
 }
 
@@ -182,7 +192,7 @@ int run(const RunOptions& o, const OpenNetwork& open) {
   Output output(o.output);
   const auto shapes = shapes_of(o.sizes);
   const auto dims = dims_of(o.sizes);
-  SampleOptions sample_options = sample_options_of(o.data);
+  SampleOptions sample_options = sample_options_of(o.data, o.sizes);
   carry_of(o.data);
   const auto device = choose_device(o.device, output);
   std::optional<int64_t> limit;
@@ -212,7 +222,7 @@ int run(const RunOptions& o, const OpenNetwork& open) {
   j["memory"] = memory_json(executor.memory(), limit);
   j["peak_rss_bytes"] = peak_rss_bytes();
   output.detail("memory: " + memory_text(executor.memory()));
-  return finish(output, std::move(j), pass, all.summary() + " on " + device->name());
+  return finish(output, std::move(j), !o.check ? Outcome::unchecked : pass ? Outcome::pass : Outcome::fail, all.summary() + " on " + device->name());
 }
 
 }  // namespace

@@ -104,6 +104,9 @@ void zstd_decompress(std::span<const std::byte> stored, std::span<std::byte> out
   require(!ZSTD_isError(size) && size == out.size(), ErrorKind::io, "a compressed piece is damaged: ", ZSTD_isError(size) ? ZSTD_getErrorName(size) : "its length is wrong");
 }
 
+// A block of at most 128 KiB takes three bytes or more (RFC 8878, 3.1.1.2).
+bool may_hold(uint64_t stored, uint64_t decoded) { return decoded >> 17 <= stored / 3; }
+
 Bytes encode_chunk(Encoding encoding, std::span<const std::byte> chunk, size_t width) {
   switch (encoding) {
     case Encoding::raw: return Bytes(chunk.begin(), chunk.end());

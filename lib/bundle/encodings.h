@@ -20,6 +20,8 @@ const char* encoding_name(format::Encoding encoding);
 
 Bytes zstd_compress(std::span<const std::byte> bytes);
 void zstd_decompress(std::span<const std::byte> stored, std::span<std::byte> out);
+// Whether one zstd frame of `stored` bytes may decode to so many: asked before that much memory is taken.
+bool may_hold(uint64_t stored, uint64_t decoded);
 uint64_t checksum(std::span<const std::byte> bytes);
 
 // Checksum of bytes that come in pieces.

@@ -23,6 +23,13 @@ class BundleSource : public TensorSource {
   size_t index_;
 };
 
+// An operation that this program does not have: the file is whole, so somebody newer wrote it.
+std::unique_ptr<Op> known_op(std::string_view name) {
+  const auto names = op_names();
+  require(std::ranges::find(names, name) != names.end(), ErrorKind::io, "it uses the operation '", name, "', which this program does not have: it was made by a newer onecard, use that one or a later one");
+  return make_op(name);
+}
+
 bool aligned(uint64_t offset) { return offset % format::kSectionAlignment == 0; }
 
 }  // namespace
@@ -140,7 +147,7 @@ std::shared_ptr<const Bundle> Bundle::open(const Path& path, CheckWeights weight
   const Bytes graph = bundle->read_section(at(format::SectionKind::graph), format::kMaxGraphBytes, "graph");
   ByteReader r(graph);
   const auto length = r.number<uint64_t>();
-  require(length <= format::kMaxGraphBytes, ErrorKind::io, "the graph claims ", length, " bytes of text");
+  require(length <= format::kMaxGraphBytes && may_hold(r.left(), length), ErrorKind::io, "the graph claims ", length, " bytes of text");
   bundle->graph_text_.resize(length);
   zstd_decompress(r.take(r.left()), std::as_writable_bytes(std::span(bundle->graph_text_)));
   bundle->read_index(bundle->read_section(at(format::SectionKind::index), format::kMaxIndexBytes, "index"));
@@ -196,7 +203,7 @@ Graph Bundle::graph() const {
   ErrorScope scope("the bundle's graph");
   Graph g = [&] {
     try {
-      return parse_graph(graph_text_, ParseOptions{make_op, constant_at});
+      return parse_graph(graph_text_, ParseOptions{known_op, constant_at});
     } catch (const Error& e) {
       if (e.kind == ErrorKind::model) throw Error(ErrorKind::io, e.message, e.where);  // our own text: the file is wrong, not a model
       throw;

@@ -24,7 +24,7 @@ struct CheckedOutput {
 // What a bundle must reproduce: one sample and the answers to it.
 struct SelfCheck {
   std::optional<uint64_t> seed;                       // inputs are random_tensor(type, seed + index) …
-  std::vector<Tensor> inputs;                         // … of these types; or the sample itself, when there is no seed
+  std::vector<Tensor> inputs;                         // … of these types, deferred when read; or the sample itself, when there is no seed
   std::vector<CheckedOutput> outputs;
 };
 

@@ -81,7 +81,7 @@ class Comparing {
         candidate_(request.candidate, device),
         candidate_inputs_(places(request.candidate->inputs, request.reference->inputs, "input")),
         candidate_outputs_(places(request.reference->outputs, request.candidate->outputs, "output")) {
-    for (const Value* v : request.reference->outputs) result_.outputs.push_back({v->name, "", {}, {}, 0});
+    for (const Value* v : request.reference->outputs) result_.outputs.push_back({v->name, "", {}, {}, 0, 0});
     if (request.layers) find_common_origins();
   }
 
@@ -154,7 +154,7 @@ class Comparing {
       const auto at = held_.find(origin);
       if (at == held_.end()) continue;
       const auto [place, added] = layer_places_.emplace(v.name, result_.layers.size());
-      if (added) result_.layers.push_back({v.name, origin, {}, {}, 0});
+      if (added) result_.layers.push_back({v.name, origin, {}, {}, 0, 0});
       result_.layers[place->second].add(compare_sides(t, *at->second));
       for (const std::string& o : v.origin) {
         held_.erase(o);
@@ -193,6 +193,9 @@ std::span<const Metric> metrics() { return kMetrics; }
 
 void Difference::add(const Comparison& c) {
   if (samples == 0) worst = mean = c;
+  // A share of rows is one over all samples: the worst sample of one row would say 0 or 1.
+  const double before = worst.argmax_agreement * static_cast<double>(rows), agree = before + c.argmax_agreement * static_cast<double>(c.rows);
+  rows += c.rows;
   if (!c.comparable && worst.comparable) worst.comparable = false, worst.why_not = c.why_not;
   for (const Metric& m : kMetrics) {
     double& bad = worst.*m.member;
@@ -200,6 +203,7 @@ void Difference::add(const Comparison& c) {
     double& average = mean.*m.member;
     if (samples > 0 && average != c.*m.member) average += (c.*m.member - average) / static_cast<double>(samples + 1);
   }
+  if (rows > 0 && worst.comparable) worst.argmax_agreement = mean.argmax_agreement = agree / static_cast<double>(rows);
   ++samples;
 }
 

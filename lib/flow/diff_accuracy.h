@@ -23,8 +23,8 @@ std::span<const Metric> metrics();
 // How far one tensor of the candidate is from the reference's, over all samples.
 struct Difference {
   std::string name, origin;  // the candidate's value; the ONNX tensor it stands for (layers only)
-  Comparison worst, mean;    // each metric for itself
-  int64_t samples = 0;
+  Comparison worst, mean;    // each metric for itself; argmax_agreement is the share of all rows in both
+  int64_t samples = 0, rows = 0;
   void add(const Comparison& c);
 };
 

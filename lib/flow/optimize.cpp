@@ -198,8 +198,19 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
       if (request.calibration_cache) write_calibration_cache(*request.calibration_cache, key, context.ranges);
     }
   }
-  if (!done.stopped) add_records(result, run_pipeline(graph, context, quantize_pipeline(), request.pipeline).records);
+  if (!done.stopped) {
+    PipelineOptions rest = request.pipeline;
+    if (rest.stop_after) rest.stop_after->occurrence -= done.runs_of_stop;
+    const int64_t before = done.runs_of_stop;
+    done = run_pipeline(graph, context, quantize_pipeline(), rest);
+    done.runs_of_stop += before;
+    add_records(result, std::move(done.records));
+  }
+  const auto& stop = request.pipeline.stop_after;
+  require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0, " is never reached: the pass ran ", done.runs_of_stop,
+          done.runs_of_stop == 1 ? " time" : " times");
   result.notes = std::move(context.notes);
+  result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;
 }

@@ -52,7 +52,7 @@ struct OptimizeResult {
   int64_t source_bytes = 0, weight_bytes_source = 0;
   int64_t nodes_before = 0, nodes_after = 0;
   std::vector<PassRecord> passes;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, details;           // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;
   std::vector<OutputDistance> self_check;             // empty: no sample could be run

@@ -11,7 +11,9 @@ namespace onecard {
 namespace {
 
 constexpr size_t kMaxTerms = 64;                      // a larger polynomial becomes unknown: no useful answer comes of it
+constexpr size_t kMaxFactors = 32;                    // of one term: squaring again and again doubles them
 constexpr int kMaxDepth = 32;                         // of nested floor-divisions in text
+constexpr size_t kMaxDivisionText = 1024;             // of one floor-division, which is kept as text
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
 
@@ -139,6 +141,21 @@ bool operator==(const Dim& a, const Dim& b) {
   return !a.poly_ && !b.poly_ && a.number_ == b.number_;
 }
 
+namespace {
+
+// An opaque floor-division as text, or "" where it would grow without bound or be nested too deeply to be read again.
+std::string division_atom(const Dim& a, const Dim& b) {
+  std::string atom = "floordiv(" + a.text() + "," + b.text() + ")";
+  int depth = 0, deepest = 0;
+  for (const char c : atom) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    deepest = std::max(deepest, depth);
+  }
+  return atom.size() > kMaxDivisionText || deepest >= kMaxDepth ? "" : atom;
+}
+
+}  // namespace
+
 Dim operator+(const Dim& a, const Dim& b) {
   if (a.unknown_ || b.unknown_) return Dim::unknown();
   Dim::Polynomial p = a.polynomial();
@@ -157,6 +174,7 @@ Dim operator*(const Dim& a, const Dim& b) {
   const Dim::Polynomial left = a.polynomial(), right = b.polynomial();
   for (const auto& [m, c] : left)
     for (const auto& [n, d] : right) {
+      if (m.size() + n.size() > kMaxFactors) return Dim::unknown();
       Dim::Monomial both = m;
       both.insert(both.end(), n.begin(), n.end());
       std::sort(both.begin(), both.end());
@@ -193,9 +211,11 @@ Dim operator/(const Dim& a, const Dim& b) {
     // floor(q + r / d) = q + floor(r / d) for whole q
     const Dim r = Dim::from(std::move(rest)), q = Dim::from(std::move(quotient));
     if (r.is_number() && b.is_number()) return q + Dim(floor_divide(r.number_, b.number_));
-    return q + Dim::from({{{"floordiv(" + r.text() + "," + b.text() + ")"}, 1}});
+    const std::string atom = division_atom(r, b);
+    return atom.empty() ? Dim::unknown() : q + Dim::from({{{atom}, 1}});
   }
-  return Dim::from({{{"floordiv(" + a.text() + "," + b.text() + ")"}, 1}});
+  const std::string atom = division_atom(a, b);
+  return atom.empty() ? Dim::unknown() : Dim::from({{{atom}, 1}});
 }
 
 Dim ceil_div(const Dim& a, const Dim& b) { return (a + b - Dim(1)) / b; }

@@ -11,7 +11,7 @@ namespace onecard {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr int64_t kMaxSeededElements = int64_t{1} << 26;  // of constants that text leaves to the seed
+constexpr int64_t kMaxSeededElements = int64_t{1} << 22;  // of constants that text leaves to the seed
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-' || c == '+'; }
 
@@ -269,6 +269,7 @@ class GraphReader {
       return in_.options().constant_at(number, type);
     }
     const bool given = in_.peek() == '[';
+    if (!given && in_.options().constant_at) in_.error("a constant has neither elements nor a number");  // only tests leave them to the seed
     if (!given && element_count(type.shape.numbers()) > kMaxSeededElements) in_.error("a constant without elements is too large");
     if (given && element_count(type.shape.numbers()) > static_cast<int64_t>(in_.remaining())) in_.error("the elements of a constant are missing");
     Tensor t(type);

@@ -27,7 +27,8 @@ int64_t storage_bytes(DType dtype, int64_t elements) {
 
 std::vector<int64_t> row_major_strides(const Dims& dims) {
   std::vector<int64_t> strides(dims.size(), 1);
-  for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
+  for (size_t i = dims.size(); i-- > 1;)
+    if (__builtin_mul_overflow(strides[i], dims[i], &strides[i - 1])) strides[i - 1] = 0;  // beside an extent of 0 any may stand; no element is there to be reached
   return strides;
 }
 

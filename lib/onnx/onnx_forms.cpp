@@ -1,3 +1,5 @@
+#include <onnx/defs/schema.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -11,7 +13,12 @@ namespace {
 
 constexpr int kMaxRounds = 64;                        // fused ops in fused ops
 
-bool has_form(const Node& node) { return node.as<Quantize>() || node.as<Dequantize>() || node.op->to_onnx(node).has_value(); }
+// Some operators came to ONNX after the opset that is written.
+bool has_form(const Node& node) {
+  if (node.as<Quantize>() || node.as<Dequantize>()) return true;
+  const auto form = node.op->to_onnx(node);
+  return form && (!form->domain.empty() || onnx::OpSchemaRegistry::Schema(form->op_type, static_cast<int>(kExportOpset), "") != nullptr);
+}
 
 void take_apart(Graph& graph, Node& node) {
   ErrorScope scope("node '" + (node.name.empty() ? node.output()->name : node.name) + "' (" + std::string(node.op->name()) + ")");

@@ -108,8 +108,8 @@ void real_product(const MatMul& op, const MatrixProduct& p, const Tensor& a, con
       visit_numeric(b.dtype(), [&]<class B>(TypeTag<B>) {
         if constexpr (std::is_integral_v<A> && std::is_integral_v<B> && sizeof(A) <= 2 && sizeof(B) <= 2) {
           multiply<int64_t>(
-              p, [&](int64_t i, int64_t) { return int64_t{a.data<A>()[static_cast<size_t>(i)]} - form->a_zero; },
-              [&](int64_t i, int64_t n) { return int64_t{b.data<B>()[static_cast<size_t>(i)]} - form->b_zero(n); },
+              p, [&](int64_t i, int64_t) { return static_cast<int64_t>(a.data<A>()[static_cast<size_t>(i)]) - form->a_zero; },
+              [&](int64_t i, int64_t n) { return static_cast<int64_t>(b.data<B>()[static_cast<size_t>(i)]) - form->b_zero(n); },
               [&](int64_t at, std::span<int64_t> sums) {
                 std::vector<double> row(sums.size());
                 for (size_t n = 0; n < row.size(); ++n) row[n] = static_cast<double>(sums[n]) * form->scale(static_cast<int64_t>(n));

@@ -60,6 +60,7 @@ void compare_rows(const std::vector<double>& got, const std::vector<double>& wan
       if (p > 0) kl += p * ((w[i] - wt - std::log(ws)) - (g[i] - gt - std::log(gs)));
     }
   }
+  c.rows = rows;
   c.argmax_agreement = agree / static_cast<double>(rows);
   c.kl = std::max(0.0, kl / static_cast<double>(rows));
 }

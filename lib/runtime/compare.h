@@ -18,6 +18,7 @@ struct Comparison {
   double psnr_db = 0;                                 // 20 log10(range / rms difference)
   double kl = 0;                                      // mean over rows of KL(softmax(ref) || softmax(got)) along the last axis
   double argmax_agreement = 1;                        // share of rows (last axis) with the same largest element
+  int64_t rows = 0;                                   // that this share and kl are of
 };
 Comparison compare(const Tensor& got, const Tensor& reference);
 

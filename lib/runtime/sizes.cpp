@@ -62,7 +62,7 @@ ChosenSizes choose_sizes(const Graph& graph, const SymbolValues& given, const st
     chosen.symbols[symbol_name(name)] = value;
   }
   for (const auto& [name, shape] : shapes) {
-    const auto it = std::find_if(graph.inputs.begin(), graph.inputs.end(), [&](const Value* v) { return v->name == name; });
+    const auto it = std::find_if(graph.inputs.begin(), graph.inputs.end(), [&name = name](const Value* v) { return v->name == name; });
     require(it != graph.inputs.end(), ErrorKind::usage, "--shape ", name, ": the model has no such input");
     solve(**it, shape, chosen.symbols);
   }

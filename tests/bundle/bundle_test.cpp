@@ -72,7 +72,7 @@ TEST(Bundle, ReadsBackTheSame) {
   }
   EXPECT_TRUE(back.find("z")->constant->is_deferred());
   ASSERT_TRUE(bundle->self_check());
-  EXPECT_TRUE(identical(bundle->self_check()->inputs[0], random_tensor(TensorType(DType::f32, Shape{2, 4}), 3)));
+  EXPECT_TRUE(identical(bundle->self_check()->inputs[0].clone(), random_tensor(TensorType(DType::f32, Shape{2, 4}), 3)));
   EXPECT_EQ(bundle->self_check()->outputs[0].original, (std::vector<double>{1, 2.5}));
 }
 
@@ -113,6 +113,28 @@ TEST(Bundle, AnyChangedByteIsNoticed) {
   }
   for (const size_t n : {size_t{0}, size_t{7}, size_t{39}, good.size() / 2, good.size() - 1}) EXPECT_FALSE(opens(good.substr(0, n))) << n;
   EXPECT_FALSE(opens(good + '\0'));
+}
+
+// An operation that no version has yet.
+struct FromTheFuture : OpBase<FromTheFuture> {
+  static constexpr std::string_view kName = "from_the_future";
+  static constexpr auto kFields = std::tuple{};
+  std::vector<TensorType> infer(const InferContext& in) const override { return {in.type(0)}; }
+  void reference(Inputs, Outputs) const override {}
+};
+
+TEST(Bundle, AnUnknownOperationMeansANewerProgram) {
+  const Folder folder;
+  Graph g = network();
+  g.outputs[0] = g.add(std::make_shared<const FromTheFuture>(), {g.inputs[0]}, "later").output();
+  write_bundle(folder / "x.onecard", g, "{}", std::nullopt);
+  try {
+    Bundle::open(folder / "x.onecard", CheckWeights::now)->graph();
+    FAIL() << "it was read";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind, ErrorKind::io);
+    EXPECT_NE(e.message.find("made by a newer onecard"), std::string::npos) << e.message;
+  }
 }
 
 TEST(Bundle, NothingIsLeftWhenWritingFails) {

@@ -7,12 +7,34 @@ import subprocess
 import sys
 import tempfile
 
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
 program = str(pathlib.Path(sys.argv[1]).resolve())
 root = pathlib.Path(__file__).resolve().parents[2]
 model = str(root / "samples/quickstart/digits.onnx")
 data = str(root / "samples/quickstart/held_out.npz")
 calibration = str(root / "samples/quickstart/calibration.npz")
 failed = 0
+
+
+def save(name, nodes, inputs, outputs, opset=17):
+    """A small model written into the current folder."""
+    m = helper.make_model(helper.make_graph(nodes, "g", inputs, outputs), opset_imports=[helper.make_opsetid("", opset)])
+    m.ir_version = 8
+    onnx.save(m, name)
+    return name
+
+
+def png(name, width, height):
+    """A picture of one colour, 51 102 204, without compression of the rows."""
+    import struct
+    import zlib
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes([51, 102, 204]) * width for _ in range(height))
+    pathlib.Path(name).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return name
 
 
 def case(what, args, code, out="", err="", then=None):
@@ -43,9 +65,9 @@ with tempfile.TemporaryDirectory() as tmp:
     keys = {"source_bytes", "bundle_bytes", "weight_bytes_source", "weight_bytes_stored", "nodes_before", "nodes_after", "passes", "memory", "seconds", "peak_rss_bytes"}
     case("optimize --json is one object", ["optimize", model, "-o", "a.onecard", "--json"], 0, then=lambda d: keys <= json.loads(d.stdout).keys())
     case("--quiet says nothing on stderr", ["optimize", model, "-o", "a.onecard", "--quiet"], 0, then=lambda d: d.stderr == "")
-    case("run a bundle", ["run", "a.onecard", "--data", data], 0, out="run: PASS")
+    case("run a bundle: nothing is called passed that nothing was held against", ["run", "a.onecard", "--data", data], 0, out="run: OK 1 sample, nothing checked")
     case("self-check", ["run", "a.onecard", "--self-check"], 0, out="run: PASS")
-    case("run --check without answers", ["run", "a.onecard", "--data", data, "--check"], 2)
+    case("run --check without answers runs nothing", ["run", "a.onecard", "--data", data, "--check"], 2, err="no answers", then=lambda d: "ms" not in d.stdout)
     case("run without inputs", ["run", "a.onecard"], 2, err="--data")
     case("run with an unknown input", ["run", "a.onecard", "--input", "nope=x.npy"], 2, err="nope")
     case("outputs are written", ["run", "a.onecard", "--data", data, "--output-dir", "out"], 0, then=lambda d: pathlib.Path("out/held_out.npz").exists())
@@ -58,6 +80,9 @@ with tempfile.TemporaryDirectory() as tmp:
     case("check", ["check", model], 0, out="OK")
     case("export", ["export", "a.onecard", "-o", "back.onnx"], 0, out="export: OK")
     case("exported file imports", ["diff-accuracy", model, "back.onnx", "--data", data, "--max-range-error", "1e-4"], 0)
+    save("newer.onnx", [helper.make_node("BitCast", ["x"], ["y"], to=TensorProto.INT32)], [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])], [helper.make_tensor_value_info("y", TensorProto.INT32, [2])], 26)
+    case("optimize an operator that is newer than what export writes", ["optimize", "newer.onnx", "-o", "newer.onecard"], 0)
+    case("export says so", ["export", "newer.onecard", "-o", "newer_back.onnx"], 3, err="no form in ONNX opset 21")
     case("passes", ["passes"], 0, out="fold_batch_norm_into_conv")
     case("ops", ["ops"], 0, out="Conv")
     case("devices", ["devices"], 0, out="cpu")
@@ -75,6 +100,64 @@ with tempfile.TemporaryDirectory() as tmp:
     case("text for a model", ["optimize", "text.onnx", "-o", "z.onecard"], 3)
     case("an error with --json", ["optimize", "text.onnx", "-o", "z.onecard", "--json"], 3, then=lambda d: json.loads(d.stdout)["exit_code"] == 3 and "message" in json.loads(d.stdout)["error"])
     case("no GPU here", ["run", "a.onecard", "--data", data, "--device", "cuda:77"], 6)
+
+    tensor = lambda name, shape, kind=TensorProto.FLOAT: helper.make_tensor_value_info(name, kind, shape)
+    relu = [helper.make_node("Relu", ["x"], ["y"])]
+    save("any.onnx", relu, [tensor("x", ["n", 3])], [tensor("y", ["n", 3])])
+    right, wrong_type, wrong_rank, wrong_extent = np.ones((2, 3), np.float32), np.ones((2, 3)), np.ones(3, np.float32), np.ones((2, 4), np.float32)
+    np.savez("right.npz", x=right)
+    np.savez("answered.npz", x=right, y=right)
+    np.savez("missed.npz", x=right, y=right * 2)
+    np.savez("nameless.npz", z=right)
+    case("answers without a limit", ["run", "any.onnx", "--data", "answered.npz"], 0, out="run: OK 1 sample, 1 outputs compared")
+    case("answers kept", ["run", "any.onnx", "--data", "answered.npz", "--check"], 0, out="run: PASS")
+    case("answers missed", ["run", "any.onnx", "--data", "missed.npz", "--check", "--json"], 1, then=lambda d: json.loads(d.stdout)["pass"] is False)
+    for name, array in {"type": wrong_type, "rank": wrong_rank, "extent": wrong_extent}.items():
+        np.savez(f"wrong_{name}.npz", x=array)
+        np.save(f"wrong_{name}.npy", array)
+        for words in (["run", "any.onnx", "--data", f"wrong_{name}.npz"], ["run", "any.onnx", "--input", f"x=wrong_{name}.npy"], ["bench", "any.onnx", "--data", f"wrong_{name}.npz"],
+                      ["diff-accuracy", "any.onnx", "any.onnx", "--data", f"wrong_{name}.npz"],
+                      ["optimize", "any.onnx", "-o", "z.onecard", "--precision", "int8", "--data", f"wrong_{name}.npz"]):
+            case(f"{words[0]}: data of another {name}", words, 2, err="the model takes f32[n,3]")
+    case("data without the input", ["run", "any.onnx", "--data", "nameless.npz"], 2, err="no array 'x'")
+    case("sizes that the data has", ["run", "any.onnx", "--data", "right.npz", "--dim", "n=2", "--shape", "x:2x3"], 0)
+    case("--dim against the data", ["run", "any.onnx", "--data", "right.npz", "--dim", "n=5"], 2, err="--dim")
+    case("--shape against the data", ["run", "any.onnx", "--data", "right.npz", "--shape", "x:5x3"], 2, err="[5,3]")
+    case("--carry between different types", ["run", "a.onecard", "--data", data, "--carry", "logits=image"], 2, err="--carry logits=image")
+
+    save("same.onnx", [helper.make_node("Identity", ["x"], ["y"])], [tensor("x", ["n", 4])], [tensor("y", ["n", 4])])
+    save("first.onnx", [helper.make_node("Constant", [], ["k"], value_floats=[0.0, 0.0, 0.0, 2.0]), helper.make_node("Add", ["x", "k"], ["y"])], [tensor("x", ["n", 4])], [tensor("y", ["n", 4])])
+    pathlib.Path("rows").mkdir()
+    np.savez("rows/a.npz", x=np.eye(4, dtype=np.float32)[[3, 3, 3]])
+    np.savez("rows/b.npz", x=np.eye(4, dtype=np.float32)[[0]])
+    case("agreement is of all rows, not of the worst sample", ["diff-accuracy", "same.onnx", "first.onnx", "--data", "rows", "--min-agreement", "0.75"], 0, out="0.75 keeps")
+    case("agreement too low", ["diff-accuracy", "same.onnx", "first.onnx", "--data", "rows", "--min-agreement", "0.76"], 1)
+    for flag, value in (("--min-cosine", "3"), ("--min-agreement", "500"), ("--max-abs", "-1"), ("--max-range-error", "nan")):
+        case(f"{flag} {value}", ["diff-accuracy", "any.onnx", "any.onnx", "--data", "right.npz", flag, value], 2, err=flag)
+
+    picture = png("picture.png", 8, 6)
+    for kind, scale in ((TensorProto.FLOAT, "unit"), (TensorProto.FLOAT16, "unit"), (TensorProto.DOUBLE, "unit"), (TensorProto.UINT8, "raw")):
+        name = save(f"picture{kind}.onnx", [helper.make_node("Identity", ["x"], ["y"])], [tensor("x", [1, 3, 6, 8], kind)], [tensor("y", [1, 3, 6, 8], kind)])
+        value = 0.2 if scale == "unit" else 51
+        case(f"a photograph for inputs of type {kind}", ["run", name, "--input", f"x={picture}", "--preprocess", scale, "--output-dir", f"seen{kind}"], 0,
+             then=lambda d: abs(float(np.load(f"seen{kind}/input.npz")["y"][0, 0, 0, 0]) - value) < 1e-3)
+    case("a photograph without --preprocess", ["run", "picture1.onnx", "--input", f"x={picture}"], 2, err="--preprocess")
+    case("whole numbers are not scaled to 0 and 1", ["run", "picture2.onnx", "--input", f"x={picture}", "--preprocess", "unit"], 2, err="raw")
+    case("a colour that there is not", ["run", "picture1.onnx", "--input", f"x={picture}", "--preprocess", "color=gray"], 2, err="rgb and bgr")
+
+    case("bench measures something", ["bench", "any.onnx", "--iterations", "0"], 2, err="at least one run")
+    case("a mistyped flag", ["bench", "any.onnx", "--iteration", "5"], 2, err="did you mean --iterations?")
+    case("a mistyped command", ["optimise", model], 2, err="did you mean optimize?")
+    for size in ("200kB", "200KB", "200k", "1M", "1MB", "1MiB", "0.1G", "0.1GiB"):
+        case(f"--memory-limit {size}", ["run", "a.onecard", "--random", "1", "--memory-limit", size], 0)
+    case("--memory-limit 12parsecs", ["run", "a.onecard", "--random", "1", "--memory-limit", "12parsecs"], 2)
+    for words in (["optimize", model, "-o", "/proc/z.onecard"], ["optimize", model, "-o", "z.onecard", "--report", "/proc/z.html"], ["export", "a.onecard", "-o", "/proc/z.onnx"],
+                  ["diff-accuracy", model, model, "--data", data, "--report", "/proc/z.md"], ["run", "a.onecard", "--data", data, "--output-dir", "/proc/z"]):
+        case(f"{words[0]} into a folder that takes no files", words, 5, err="/proc/z", then=lambda d: d.stdout == "")
+    case("pruning is told in one line", ["optimize", model, "-o", "p.onecard", "--prune", "0.5"], 0, then=lambda d: sum(l.startswith("note: ") for l in d.stdout.splitlines()) == 1)
+    case("and weight by weight with --verbose", ["optimize", model, "-o", "p.onecard", "--prune", "0.5", "--verbose"], 0, then=lambda d: sum(l.startswith("pruned ") for l in d.stderr.splitlines()) > 1)
+    case("a pass that does not run so often", ["optimize", model, "-o", "z.onecard", "--stop-after", "eliminate_dead:9"], 2, err="never reached")
+    case("the last run of a pass", ["optimize", model, "-o", "z2.onecard", "--stop-after", "eliminate_dead:2"], 0)
     for command in ("optimize", "run", "diff-accuracy", "bench", "inspect", "check", "export", "passes", "ops", "devices"):
         case(f"{command} --help has an example", [command, "--help"], 0, out="onecard " + command)
 print("command line:", "all as promised" if not failed else f"{failed} cases failed")

@@ -51,6 +51,18 @@ TEST(Dim, HostileTextIsRefused) {
     EXPECT_THROW(Dim::parse(text), Error) << text;
 }
 
+TEST(Dim, WhatGrowsWithoutBoundBecomesUnknown) {
+  Dim square = Dim::symbol("n"), half = Dim::symbol("n");
+  for (int i = 0; i < 64; ++i) {
+    square = square * square;
+    half = (half + Dim(1)) / Dim(2);
+    EXPECT_LT(square.text().size() + half.text().size(), 4096u) << i;
+    half.bind({{"n", 7}});
+  }
+  EXPECT_TRUE(square.is_unknown());
+  EXPECT_TRUE(half.is_unknown());
+}
+
 TEST(Dim, SymbolsAreMadeLegal) {
   EXPECT_EQ(Dim::symbol("past seq/1").text(), "past_seq_1");
   EXPECT_EQ(Dim::symbol("0x").text(), "_0x");

@@ -16,6 +16,8 @@ std::vector<std::byte> write_npy(const Tensor& t);
 
 // An .npz archive: arrays by name, in the file's order; stored or deflated entries. Raises io.
 std::vector<std::pair<std::string, Tensor>> read_npz(const Path& path);
+// The names of its arrays, none of them read. Raises io.
+std::vector<std::string> names_in_npz(const Path& path);
 // Writes one whole or not at all, entries stored.
 void write_npz(const Path& path, const std::vector<std::pair<std::string, const Tensor*>>& arrays);
 

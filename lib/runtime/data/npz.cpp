@@ -103,6 +103,9 @@ Tensor read_entry(const Reader& zip, const Entry& e) {
   return read_npy(plain);
 }
 
+// The array's name: numpy adds ".npy".
+std::string array_name(const Entry& e) { return e.name.ends_with(".npy") ? e.name.substr(0, e.name.size() - 4) : e.name; }
+
 uint32_t crc_of(std::span<const std::byte> bytes) { return static_cast<uint32_t>(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())); }
 
 template <class T>
@@ -119,12 +122,19 @@ std::vector<std::pair<std::string, Tensor>> read_npz(const Path& path) {
   for (const auto& e : read_directory(zip)) {
     claimed += e.size;
     require(claimed / 1100 <= zip.size(), ErrorKind::io, "its arrays claim ", claimed, " bytes");
-    std::string name = e.name;
-    if (name.ends_with(".npy")) name.resize(name.size() - 4);
+    std::string name = array_name(e);
     ErrorScope inner("array '" + name + "'");
     arrays.emplace_back(std::move(name), read_entry(zip, e));
   }
   return arrays;
+}
+
+std::vector<std::string> names_in_npz(const Path& path) {
+  ErrorScope scope("reading " + path.string());
+  const auto file = MappedFile::open(path);
+  std::vector<std::string> names;
+  for (const auto& e : read_directory(Reader(file->bytes()))) names.push_back(array_name(e));
+  return names;
 }
 
 void write_npz(const Path& path, const std::vector<std::pair<std::string, const Tensor*>>& arrays) {

@@ -56,15 +56,26 @@ int64_t parse_size(const std::string& key, const std::string& text) {
   return v;
 }
 
+// Whether the value is the second of the two that there are.
+bool second_of(const std::string& key, const std::string& value, const char* first, const char* second, const char* hint) {
+  require(value == first || value == second, ErrorKind::usage, "--preprocess ", key, "=", value, ": the values are ", first, " and ", second, hint);
+  return value == second;
+}
+
 struct Picture {
   int64_t height = 0, width = 0;
   std::vector<float> rgb;                             // interleaved, 0 to 255
 };
 
+constexpr int64_t kMostPixels = int64_t{1} << 26;     // a file of a few bytes may claim any number
+
 Picture load(const Path& path) {
   const auto file = MappedFile::open(path);
   int w = 0, h = 0, channels = 0;
   require(file->bytes().size() < (size_t{1} << 30), ErrorKind::io, "the picture is too large");
+  const bool known = stbi_info_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels) != 0;
+  require(known, ErrorKind::io, "not a picture that can be read: ", stbi_failure_reason());
+  require(int64_t{w} * h <= kMostPixels, ErrorKind::io, "the picture has ", w, "x", h, " pixels, at most ", kMostPixels, " are read");
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels, 3), stbi_image_free);
   require(pixels != nullptr, ErrorKind::io, "not a picture that can be read: ", stbi_failure_reason());
@@ -140,14 +151,14 @@ Preprocess parse_preprocess(const std::string& spec) {
   for (const auto& [key, value] : split_spec(spec)) {
     if (key == "resize") p.resize = parse_size(key, value);
     else if (key == "crop") p.crop = parse_size(key, value);
-    else if (key == "color" && (value == "rgb" || value == "bgr")) p.bgr = value == "bgr";
-    else if (key == "layout" && (value == "nchw" || value == "nhwc")) p.nhwc = value == "nhwc";
+    else if (key == "color") p.bgr = second_of(key, value, "rgb", "bgr", "; an input of one channel gets grey by itself");
+    else if (key == "layout") p.nhwc = second_of(key, value, "nchw", "nhwc", "");
     else if (key == "mean") p.mean = parse_floats(key, value);
     else if (key == "std") p.std = parse_floats(key, value);
     else if (key == "scale") {
       const size_t slash = value.find("1/");
       p.scale = slash == 0 ? 1 / parse_floats(key, value.substr(2))[0] : parse_floats(key, value)[0];
-    } else fail(ErrorKind::usage, "--preprocess ", key, "=", value, " is not known; keys: resize, crop, color, layout, mean, std, scale");
+    } else fail(ErrorKind::usage, "--preprocess ", key, "=", value, ": there is no key '", key, "'; keys: resize, crop, color, layout, mean, std, scale");
   }
   return p;
 }
@@ -155,10 +166,13 @@ Preprocess parse_preprocess(const std::string& spec) {
 Tensor read_photograph(const Path& path, const Preprocess& how, const Value& input) {
   ErrorScope scope("reading " + path.string());
   const Shape& shape = input.type.shape;
-  require(input.type.dtype == DType::f32 && shape.has_rank() && shape.rank() == 4, ErrorKind::model, "a photograph cannot feed '", input.name, "' of type ", input.type.text());
+  const DType dtype = input.type.dtype;
+  const bool takes = dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f64 || dtype == DType::u8;
+  require(takes && shape.has_rank() && shape.rank() == 4, ErrorKind::usage, "a photograph cannot feed '", input.name, "' of type ", input.type.text());
+  require(dtype != DType::u8 || how.scale == 1, ErrorKind::usage, "'", input.name, "' takes whole numbers from 0 to 255: --preprocess raw, or scale=1");
   Picture p = load(path);
   const int64_t h_axis = how.nhwc ? 1 : 2, channels = shape[how.nhwc ? 3 : 1].maybe().value_or(3);
-  require(channels == 3 || channels == 1, ErrorKind::model, "a photograph has 3 colours, '", input.name, "' takes ", channels, " channels");
+  require(channels == 3 || channels == 1, ErrorKind::usage, "a photograph has 3 colours, '", input.name, "' takes ", channels, " channels");
   const int64_t height = how.crop ? how.crop : shape[h_axis].maybe().value_or(p.height), width = how.crop ? how.crop : shape[h_axis + 1].maybe().value_or(p.width);
   if (how.resize) {
     const double factor = static_cast<double>(how.resize) / static_cast<double>(std::min(p.height, p.width));
@@ -180,7 +194,11 @@ Tensor read_photograph(const Path& path, const Preprocess& how, const Value& inp
       out[static_cast<size_t>(how.nhwc ? i * channels + c : c * height * width + i)] = (colour * how.scale - how.mean[m]) / how.std[m];
     }
   }
-  return t;
+  if (dtype == DType::f32) return t;
+  if (dtype != DType::u8) return convert(t, dtype);
+  Tensor whole(DType::u8, t.dims());
+  std::ranges::transform(out, whole.data<uint8_t>().begin(), [](float v) { return static_cast<uint8_t>(std::lround(std::fmin(std::fmax(v, 0.0f), 255.0f))); });
+  return whole;
 }
 
 }  // namespace onecard

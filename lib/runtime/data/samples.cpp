@@ -12,6 +12,20 @@ namespace onecard {
 
 namespace {
 
+// --dim and --shape say what a sample has; one that has something else was meant for another run.
+void check_sizes(const Value& input, const Tensor& t, const SampleOptions& options) {
+  if (!t.has_value() || t.type().container != Container::tensor) return;
+  if (const auto shape = options.shapes.find(input.name); shape != options.shapes.end())
+    require(shape->second == t.dims(), ErrorKind::usage, "input '", input.name, "' is ", t.type().text(), ", --shape says ", Shape::of(shape->second).text());
+  if (!input.type.shape.has_rank()) return;
+  SymbolValues given;
+  for (const auto& [name, value] : options.dims) given[symbol_name(name)] = value;
+  const Shape wanted = input.type.shape.bind(given);
+  for (int64_t i = 0; i < wanted.rank(); ++i)
+    require(!wanted[i].is_number() || wanted[i].number() == t.dims()[static_cast<size_t>(i)], ErrorKind::usage, "input '", input.name, "' is ", t.type().text(), ", with --dim it would be ",
+            wanted.text());
+}
+
 std::string lower_extension(const Path& p) {
   std::string e = p.extension().string();
   std::transform(e.begin(), e.end(), e.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -44,9 +58,14 @@ std::string input_names(const Graph& graph) {
 
 }  // namespace
 
-void check_sample_input(const Value& input, const Tensor& t, const std::string& sample) {
-  ErrorScope scope("sample '" + sample + "'");
-  if (t.has_value()) check_input(input, t.type());
+void check_sample_input(const Value& input, const Tensor& t) {
+  if (!t.has_value()) return;
+  try {
+    check_input(input, t.type());
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::model) throw Error(ErrorKind::usage, e.message, e.where);  // the model is good, the data is another's
+    throw;
+  }
 }
 
 SampleSource::SampleSource(const Graph& graph, SampleOptions options) : graph_(graph), options_(std::move(options)) {
@@ -90,6 +109,18 @@ void SampleSource::find_places(const Path& data) {
   require(graph_.inputs.size() == 1, ErrorKind::usage, "photographs can feed a model of one input; this one has ", input_names(graph_));
 }
 
+bool SampleSource::has_answers() const {
+  const auto is_answer = [&](const std::string& name) {
+    return !input_named(graph_, name) && std::any_of(graph_.outputs.begin(), graph_.outputs.end(), [&](const Value* v) { return v->name == name; });
+  };
+  return std::any_of(places_.begin(), places_.end(), [&](const Place& p) {
+    if (p.form == Form::pb_folder) return std::filesystem::exists(p.path / "output_0.pb");
+    if (p.form != Form::npz) return false;
+    const auto names = names_in_npz(p.path);
+    return std::any_of(names.begin(), names.end(), is_answer);
+  });
+}
+
 Sample SampleSource::read(size_t i) const {
   const Place& place = places_.at(i);
   Sample s;
@@ -103,7 +134,11 @@ Sample SampleSource::read(size_t i) const {
       break;
   }
   s.name = place.name;
-  for (size_t k = 0; k < s.inputs.size(); ++k) check_sample_input(*graph_.inputs[k], s.inputs[k], s.name);
+  ErrorScope scope("sample '" + s.name + "'");
+  for (size_t k = 0; k < s.inputs.size(); ++k) {
+    check_sample_input(*graph_.inputs[k], s.inputs[k]);
+    check_sizes(*graph_.inputs[k], s.inputs[k], options_);
+  }
   return s;
 }
 
@@ -122,7 +157,7 @@ Sample SampleSource::read_pb_folder(const Place& place) const {
     s.inputs[at] = std::move(read.tensor);
     filled[at] = true;
   }
-  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::io, "'", place.path.string(), "' has no input_", i, ".pb for '", graph_.inputs[i]->name, "'");
+  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no input_", i, ".pb for '", graph_.inputs[i]->name, "'");
   for (size_t i = 0; i < graph_.outputs.size(); ++i) {
     const Path file = place.path / ("output_" + std::to_string(i) + ".pb");
     if (!std::filesystem::exists(file)) break;
@@ -149,7 +184,7 @@ Sample SampleSource::read_npz_sample(const Place& place) const {
         break;
       }
   }
-  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::io, "'", place.path.string(), "' has no array '", graph_.inputs[i]->name, "'; the model's inputs are ", input_names(graph_));
+  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no array '", graph_.inputs[i]->name, "'; the model's inputs are ", input_names(graph_));
   return s;
 }
 
@@ -168,7 +203,10 @@ Tensor read_tensor_file(const Path& path, const Value& input, const std::optiona
   const auto e = lower_extension(path);
   if (e == ".npy") return read_npy(MappedFile::open(path)->bytes());
   if (e == ".pb") return read_tensor_pb(path, input.type.container).tensor;
-  if (is_photograph(path)) return read_photograph(path, how.value_or(Preprocess{}), input);
+  if (is_photograph(path)) {
+    require(how.has_value(), ErrorKind::usage, "a photograph needs --preprocess, which says how it becomes a tensor: imagenet, unit (0 to 1), raw (0 to 255) or resize=256,crop=224,…");
+    return read_photograph(path, *how, input);
+  }
   require(e == ".bin", ErrorKind::usage, "inputs are read from .npy, .pb, .bin, .png and .jpg");
   require(input.type.is_static(), ErrorKind::usage, "raw bytes for '", input.name, "' need its shape: --shape ", input.name, ":…");
   const auto file = MappedFile::open(path);

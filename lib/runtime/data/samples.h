@@ -32,14 +32,18 @@ struct SampleOptions {
   std::optional<uint64_t> random_seed;                // --random
   std::vector<TensorType> random_types;               // with it: static input types
   std::optional<Preprocess> preprocess;
+  SymbolValues dims;                                  // --dim: what every sample must keep
+  std::map<std::string, Dims> shapes;                 // --shape: the same
 };
 
 // The samples that the options name, read one at a time; all of --data's forms in docs: a folder of .pb files, of such folders, of .npz, of
-// photographs, or one .npz. Raises usage when there are none, io or model when one does not fit the graph's inputs.
+// photographs, or one .npz. Raises usage when there are none or one does not fit the graph's inputs or the sizes given, io when one cannot be read.
 class SampleSource {
  public:
   SampleSource(const Graph& graph, SampleOptions options);
   size_t size() const { return places_.size(); }
+  // Whether any sample comes with an answer, as far as names tell: no sample is read.
+  bool has_answers() const;
   Sample read(size_t i) const;
 
  private:
@@ -58,11 +62,11 @@ class SampleSource {
   std::vector<Place> places_;
 };
 
-// A photograph as a float tensor for an input of this type. Raises io or model.
+// A photograph as a tensor for an input of this type: a float, or u8 where the picture's own values are asked for. Raises io or usage.
 Tensor read_photograph(const Path& path, const Preprocess& how, const Value& input);
 // One tensor from .npy, .pb, .bin (raw bytes of the input's type), .png or .jpg.
 Tensor read_tensor_file(const Path& path, const Value& input, const std::optional<Preprocess>& how);
-// The tensor as the input takes it: shape checked, integers of another width and f64 for f32 refused.
-void check_sample_input(const Value& input, const Tensor& t, const std::string& sample);
+// Raises usage unless the tensor is what the input takes: element type, rank and numbered extents equal.
+void check_sample_input(const Value& input, const Tensor& t);
 
 }  // namespace onecard
