@@ -79,14 +79,24 @@ double range_of(const Tensor& t) {
   return range > 0 ? range : 1;
 }
 
-std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::string& why_not) {
+std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options, std::string& why_not) {
   try {
-    Executor executor(graph, device);
+    Executor executor(graph, device, options);
     return executor.run(pointers(in.tensors));
   } catch (const Error& e) {
-    if (e.kind == ErrorKind::internal) throw;
+    if (e.kind == ErrorKind::internal || (options.memory_limit_bytes && e.kind == ErrorKind::does_not_fit)) throw;
     why_not = e.what();
     return std::nullopt;
+  }
+}
+
+// The bundle's own answer under its limit. One thread may ask for a little more than the plan for all of them.
+std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit, std::string& why_not) {
+  try {
+    return answers(graph, device, in, {limit}, why_not);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::does_not_fit || !e.smallest_feasible_bytes) throw;
+    return answers(graph, device, in, {e.smallest_feasible_bytes}, why_not);
   }
 }
 
@@ -198,7 +208,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("original answer", 0);
     const OneThread one;
     std::string why_not;
-    original = answers(request.source, device, *in, why_not);
+    original = answers(request.source, device, *in, {}, why_not);
   }
   if (request.verify_passes) {
     require(in.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result.self_check_skipped);
@@ -214,7 +224,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("plan", 0);
     try {
       Executor planner(optimized, device, {request.memory_limit_bytes});
-      result.memory = planner.prepare(sizes.inputs).memory;
+      planner.prepare(sizes.inputs);
+      result.memory = planner.memory();
     } catch (const Error& e) {
       if (e.kind != ErrorKind::model) throw;
       result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());
@@ -225,7 +236,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("own answer", 0);
     const OneThread one;
     std::string why_not;
-    if (const auto own = answers(optimized, device, *in, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
+    if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);

@@ -81,7 +81,7 @@ std::shared_ptr<const Op> with_retyped_bodies(const std::shared_ptr<const Op>& o
         made.back() = std::make_shared<const Graph>(retyped(*bodies[i], types[i]));
         gained = true;
       } catch (const Error& e) {
-        if (e.kind != ErrorKind::model) throw;        // never taken, or an error when it is
+        if (e.kind != ErrorKind::model) throw;  // never taken, or an error when it is
       }
     }
   } catch (const Error& e) {

@@ -36,7 +36,10 @@ std::vector<TensorType> Loop::infer(const InferContext& in) const {
 std::vector<std::vector<TensorType>> Loop::body_inputs(const InferContext& in) const {
   check_form(*this, in.size());
   std::vector<TensorType> types = given_types(*body, in, 0);
-  for (size_t i = 0; i < kFirstCarried; ++i) types[i] = body->inputs[i]->type;  // made by the loop, as the body declares them
+  for (size_t i = 0; i < kFirstCarried; ++i) {        // made by the loop, of the rank that the body declares
+    const TensorType& declared = body->inputs[i]->type;
+    types[i] = TensorType(declared.dtype, declared.shape.has_rank() && declared.shape.rank() == 1 ? Shape{1} : Shape{});
+  }
   return {settled_inputs(*body, std::move(types), kFirstCarried, static_cast<size_t>(carried), 1)};
 }
 

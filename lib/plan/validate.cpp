@@ -135,7 +135,7 @@ class Validator {
       if (s.workspace >= 0) workspace = std::max(workspace, buffer(static_cast<size_t>(s.workspace)).bytes);
     need(m.io_bytes == io && m.workspace_bytes == workspace, "its figures for inputs and outputs or for workspaces differ from its buffers");
     need(m.weights_bytes == weights && m.arena_bytes == plan_.arena_bytes && m.arena_lower_bound_bytes == plan_.arena_lower_bound_bytes, "its memory figures differ from its buffers");
-    need(m.peak_bytes == m.weights_bytes + m.arena_bytes + m.io_bytes + m.staging_bytes + m.reserve_bytes, "its peak is not the sum of its parts");
+    need(m.peak_bytes == m.weights_bytes + m.arena_bytes + m.io_bytes + m.pool_bytes + m.staging_bytes + m.reserve_bytes, "its peak is not the sum of its parts");
   }
 
   const Plan& plan_;
