@@ -100,6 +100,31 @@ std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& de
   }
 }
 
+// Plans under the limit. What runs at sizes that depend on data is seen by running alone: a limit must hold what the sample needs as well.
+MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in, std::optional<int64_t> limit) {
+  const auto planned = [&](std::optional<int64_t> most) {
+    Executor planner(graph, device, {most});
+    planner.prepare(types);
+    return planner.memory();
+  };
+  if (!limit || !in) return planned(limit);
+  Executor free(graph, device);
+  free.prepare(types);
+  const int64_t known = free.memory().peak_bytes;
+  try {
+    free.run(pointers(in->tensors));
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::internal) throw;
+    return planned(limit);                            // the sample cannot be run at all
+  }
+  const int64_t needed = free.memory().peak_bytes;
+  if (needed <= known || needed <= *limit) return planned(limit);
+  Error e(ErrorKind::does_not_fit, "the run of " + in->text + " needs " + std::to_string(needed) + " bytes, some of them of sizes that depend on data; the memory limit is " + std::to_string(*limit) +
+                                       "; give --memory-limit " + std::to_string(needed) + " or more", ErrorScope::text());
+  e.smallest_feasible_bytes = needed;
+  throw e;
+}
+
 bool has_random_nodes(const Graph& g) {
   return std::any_of(g.nodes().begin(), g.nodes().end(), [](const Node& n) {
     const auto subs = n.op->subgraphs();
@@ -223,9 +248,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {
     progress("plan", 0);
     try {
-      Executor planner(optimized, device, {request.memory_limit_bytes});
-      planner.prepare(sizes.inputs);
-      result.memory = planner.memory();
+      result.memory = plan_within(optimized, device, sizes.inputs, in, request.memory_limit_bytes);
     } catch (const Error& e) {
       if (e.kind != ErrorKind::model) throw;
       result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());

@@ -167,6 +167,26 @@ Dim operator*(const Dim& a, const Dim& b) {
   return Dim::from(std::move(p));
 }
 
+namespace {
+
+// How many floor-divisions lie in one another in this text.
+int division_depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  for (const char c : text) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    deepest = std::max(deepest, depth);
+  }
+  return deepest;
+}
+
+// The name of a division that stays one, or nothing where text of it could not be read back.
+std::string division_name(const Dim& a, const Dim& b) {
+  const std::string name = "floordiv(" + a.text() + "," + b.text() + ")";
+  return division_depth(name) < kMaxDepth ? name : std::string();
+}
+
+}  // namespace
+
 // Exact where it can be: a term-wise division by a number or by one monomial; else an opaque floordiv(...) that binding evaluates.
 Dim operator/(const Dim& a, const Dim& b) {
   if (a.unknown_ || b.unknown_) return Dim::unknown();
@@ -193,9 +213,11 @@ Dim operator/(const Dim& a, const Dim& b) {
     // floor(q + r / d) = q + floor(r / d) for whole q
     const Dim r = Dim::from(std::move(rest)), q = Dim::from(std::move(quotient));
     if (r.is_number() && b.is_number()) return q + Dim(floor_divide(r.number_, b.number_));
-    return q + Dim::from({{{"floordiv(" + r.text() + "," + b.text() + ")"}, 1}});
+    const std::string name = division_name(r, b);
+    return name.empty() ? Dim::unknown() : q + Dim::from({{{name}, 1}});
   }
-  return Dim::from({{{"floordiv(" + a.text() + "," + b.text() + ")"}, 1}});
+  const std::string name = division_name(a, b);
+  return name.empty() ? Dim::unknown() : Dim::from({{{name}, 1}});
 }
 
 Dim ceil_div(const Dim& a, const Dim& b) { return (a + b - Dim(1)) / b; }

@@ -102,6 +102,9 @@ class Validator {
       return pair.first == out && pair.second < step.in.size() && step.in[pair.second] >= 0 && root(static_cast<size_t>(step.in[pair.second])) == r;
     });
     need(allowed, "step ", s, " (", step.kernel, ") writes over ", buffer(r).value);
+    // The kernel may write before it has read all of another input.
+    const auto readers = std::count_if(step.in.begin(), step.in.end(), [&](int b) { return b >= 0 && root(static_cast<size_t>(b)) == r; });
+    need(readers == 1, "step ", s, " (", step.kernel, ") writes over ", buffer(r).value, ", which it reads a second time");
   }
 
   // Every output tensor is written, by one buffer, and nothing has gone over it since.

@@ -235,14 +235,6 @@ void Executor::take_results(Prepared& p, Run& run, size_t index, std::vector<Ten
       run.pool[b] = Tensor(), run.charges[b] = {};
 }
 
-std::vector<Tensor> Executor::run_body(const Prepared& p, const Graph& graph, const std::vector<const Tensor*>& inputs) {
-  Executor& inner = body(graph);
-  // It gets what the plan around it leaves of the limit; the device's reserve is in both.
-  inner.limit_ = limit_;
-  if (limit_) *inner.limit_ -= p.plan.memory.peak_bytes - p.plan.memory.reserve_bytes;
-  return inner.run(inputs);
-}
-
 void Executor::finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& outputs) {
   device_.synchronize();
   for (size_t b = 0; b < p.plan.buffers.size(); ++b) {

@@ -57,6 +57,7 @@ class Executor {
   MemorySummary body_need(const Graph& graph, const std::vector<TensorType>& types, Squeeze squeeze);
   MemorySummary bodies_need(const Graph& bound, Squeeze squeeze);
   void load_weights(Prepared& p);
+  std::vector<Tensor> run_body(const Prepared& p, const Graph& body, const std::vector<const Tensor*>& inputs);
   void release_idle();
   // executor.cpp
   void start(Prepared& p, Run& run, std::vector<Tensor>& outputs);
@@ -65,7 +66,6 @@ class Executor {
   void take_results(Prepared& p, Run& run, size_t index, std::vector<Tensor>& results);
   void finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void show(Prepared& p, Run& run, size_t index);
-  std::vector<Tensor> run_body(const Prepared& p, const Graph& body, const std::vector<const Tensor*>& inputs);
 
   GraphPtr graph_;
   Device& device_;

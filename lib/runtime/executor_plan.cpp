@@ -23,7 +23,7 @@ void add(MemorySummary& sum, const MemorySummary& more) {
   sum.workspace_bytes = std::max(sum.workspace_bytes, more.workspace_bytes);
   sum.io_bytes += more.io_bytes;
   sum.pool_bytes += more.pool_bytes;
-  sum.staging_bytes = std::max(sum.staging_bytes, more.staging_bytes);
+  sum.staging_bytes += more.staging_bytes;
   sum.peak_bytes = sum.weights_bytes + sum.arena_bytes + sum.io_bytes + sum.pool_bytes + sum.staging_bytes + sum.reserve_bytes;
 }
 
@@ -37,6 +37,17 @@ void follow(MemorySummary& sum, const MemorySummary& next) {
   sum.pool_bytes = std::max(sum.pool_bytes, next.pool_bytes);
   sum.staging_bytes = std::max(sum.staging_bytes, next.staging_bytes);
   sum.peak_bytes = sum.weights_bytes + sum.arena_bytes + sum.io_bytes + sum.pool_bytes + sum.staging_bytes;
+}
+
+// A graph and the bodies it runs do not fit together.
+[[noreturn]] void fail_together(int64_t graph_bytes, int64_t body_bytes, int64_t limit) {
+  const int64_t smallest = graph_bytes + body_bytes;
+  std::ostringstream what;
+  what << "the run needs at least " << smallest << " bytes, the memory limit is " << limit << ": " << graph_bytes << " for the graph, " << body_bytes
+       << " for the bodies it runs; give --memory-limit " << smallest << " or more";
+  Error e(ErrorKind::does_not_fit, what.str(), ErrorScope::text());
+  e.smallest_feasible_bytes = smallest;
+  throw e;
 }
 
 bool is_known(const TensorType& t) { return t.container == Container::none || (t.is_static() && t.dtype != DType::string); }
@@ -114,18 +125,29 @@ void Executor::plan_under_limit(Prepared& made) {
       with(least);
     } catch (const Error& tight) {
       if (tight.kind != ErrorKind::does_not_fit || !tight.smallest_feasible_bytes) throw;
-      const int64_t smallest = *tight.smallest_feasible_bytes + least.peak_bytes;
-      Error whole(ErrorKind::does_not_fit,
-                  "the run needs at least " + std::to_string(smallest) + " bytes, the memory limit is " + std::to_string(*limit_) + ": " +
-                      std::to_string(*tight.smallest_feasible_bytes) + " for the graph, " + std::to_string(least.peak_bytes) +
-                      " for the bodies it runs; give --memory-limit " + std::to_string(smallest) + " or more",
-                  ErrorScope::text());
-      whole.smallest_feasible_bytes = smallest;
-      throw whole;
+      fail_together(*tight.smallest_feasible_bytes, least.peak_bytes, *limit_);
     }
   }
   made.total = made.plan.memory;
   add(made.total, inner);
+}
+
+std::vector<Tensor> Executor::run_body(const Prepared& p, const Graph& graph, const std::vector<const Tensor*>& inputs) {
+  Executor& inner = body(graph);
+  // It gets what the plan around it leaves of the limit; the device's reserve is in both.
+  const int64_t around = p.plan.memory.peak_bytes - p.plan.memory.reserve_bytes;
+  inner.limit_ = limit_;
+  if (limit_) *inner.limit_ -= around;
+  try {
+    std::vector<Tensor> outputs = inner.run(inputs);
+    MemorySummary together = p.plan.memory;  // of sizes that could not be known before
+    add(together, inner.largest_);
+    if (together.peak_bytes > largest_.peak_bytes) largest_ = together;
+    return outputs;
+  } catch (const Error& e) {
+    if (!limit_ || e.kind != ErrorKind::does_not_fit || !e.smallest_feasible_bytes) throw;
+    fail_together(around, *e.smallest_feasible_bytes, *limit_);
+  }
 }
 
 Executor::Prepared& Executor::prepared_for(const std::vector<TensorType>& inputs) {

@@ -61,7 +61,7 @@ TEST(MemoryLimit, CountsTheLargerBranch) {
   in.push_back(random_tensor(TensorType(DType::f32, Shape{1, 4}), 1));
   keeps_smallest(R"(graph(%c: bool[], %x: f32[1,4]) {
     %y = if(%c, %x) {then_branch=graph(%a: f32[1,4]) { %b = unary(%a) {f=relu} return %b }, else_branch=graph(%a: f32[1,4]) {
-      %w: f32[4,65536] = constant %b = matmul(%a, %w) %s = unary(%b) {f=sigmoid} %t = reduce(%s) {fn=max, keepdims=yes} %r = binary(%a, %t) {fn=add} return %r }}
+      %w: f32[4,65536] = constant %b = matmul(%a, %w) %s = unary(%b) {f=sigmoid} %t = reduce(%s) {fn=max, keep_dims=yes} %r = binary(%a, %t) {fn=add} return %r }}
     %z = unary(%y) {f=tanh}
     return %z
   })",
@@ -73,8 +73,8 @@ TEST(MemoryLimit, CountsLoopsInLoops) {
   in.push_back(Tensor::scalar<int64_t>(3));
   in.push_back(random_tensor(TensorType(DType::f32, Shape{1, 65536}), 1));
   keeps_smallest(R"(graph(%m: i64[], %x: f32[1,65536]) {
-    %y = loop(%m, absent, %x, %m) {carried=1, body=graph(%i: i64[], %c: bool[], %v: f32[?,?], %m: i64[]) {
-      %w = loop(%m, absent, %v) {carried=1, body=graph(%j: i64[], %d: bool[], %u: f32[?,?]) { %a = unary(%u) {f=sigmoid} %b = unary(%a) {f=tanh} %s = binary(%b, %a) return %d, %s }}
+    %y = loop(%m, _, %x, %m) {carried=1, body=graph(%i: i64[], %c: bool[], %v: f32[?,?], %m: i64[]) {
+      %w = loop(%m, _, %v) {carried=1, body=graph(%j: i64[], %d: bool[], %u: f32[?,?]) { %a = unary(%u) {f=sigmoid} %b = unary(%a) {f=tanh} %s = binary(%b, %a) return %d, %s }}
       return %c, %w }}
     return %y
   })",
