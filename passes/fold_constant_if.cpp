@@ -1,6 +1,6 @@
 // if(constant, captures){a}{b} => the nodes of a or of b
 //   The branch taken stands in the place of the If; a branch that hands a capture through becomes an identity where a graph output needs
-//   a name of its own.
+//   a name of its own. A branch that is impossible for the sizes that are known stays where it is: running it says so.
 #include "lib/ops/control.h"
 #include "passes/match.h"
 #include "passes/refine.h"
@@ -9,6 +9,25 @@
 namespace onecard {
 
 namespace {
+
+// Whether the branch can be inferred for what the node's inputs are known to be.
+bool possible(const Graph& branch, const Node& node) {
+  Graph scratch;
+  Twins twins;
+  for (size_t i = 0; i < branch.inputs.size(); ++i) {
+    const Value& given = *node.inputs[i + 1];
+    Value* twin = given.constant ? scratch.add_constant(given.name, given.constant) : scratch.add_input(given.name, given.type);
+    twin->contents = given.contents;
+    twins[branch.inputs[i]] = twin;
+  }
+  try {
+    splice(scratch, nullptr, branch, twins);
+    return true;
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    return false;
+  }
+}
 
 bool rule(Graph& graph, Node& node, const If& op) {
   const Value* condition = node.input(0);
@@ -24,6 +43,7 @@ bool rule(Graph& graph, Node& node, const If& op) {
     const bool passed_through = !branch->outputs[i]->producer;
     if (passed_through && graph.is_output(node.outputs[i]) && branch->outputs[i]->type.container != Container::tensor) return false;
   }
+  if (!possible(*branch, node)) return false;
   const std::vector<Value*> results = splice(graph, &node, *branch, twins);
   for (size_t i = 0; i < results.size(); ++i) {
     Value* result = results[i];

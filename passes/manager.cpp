@@ -42,6 +42,19 @@ void collect_constants(const Graph& graph, std::set<const Tensor*>& seen, int64_
 
 int64_t run_with_bodies(const PassInfo& pass, Graph& graph, PassContext& context, int depth);
 
+// Runs the pass on a copy of a body. A body may be impossible for the sizes that are known, and never taken: inference then refuses what it
+// holds, and the body stays as it was.
+int64_t run_on_copy(const PassInfo& pass, Graph& copy, PassContext& context, int depth) {
+  try {
+    const int64_t changes = run_with_bodies(pass, copy, context, depth);
+    if (changes) verify(copy);
+    return changes;
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    return 0;
+  }
+}
+
 // Runs the pass on the bodies held by one node; a changed body means a new op in the node's place.
 int64_t run_on_bodies(const PassInfo& pass, Graph& graph, Node& node, PassContext& context, int depth) {
   std::vector<GraphPtr> bodies;
@@ -52,7 +65,7 @@ int64_t run_on_bodies(const PassInfo& pass, Graph& graph, Node& node, PassContex
     inner.ranges.clear();                             // names in a body are its own
     inner.notes.clear();
     inner.details.clear();
-    const int64_t here = run_with_bodies(pass, copy, inner, depth + 1);
+    const int64_t here = run_on_copy(pass, copy, inner, depth + 1);
     context.notes.insert(context.notes.end(), inner.notes.begin(), inner.notes.end());
     context.details.insert(context.details.end(), inner.details.begin(), inner.details.end());
     changes += here;

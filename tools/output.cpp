@@ -102,7 +102,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
 nlohmann::ordered_json memory_json(const MemorySummary& m, const std::optional<int64_t>& limit_bytes) {
   nlohmann::ordered_json j = {
       {"weights_bytes", m.weights_bytes},     {"arena_bytes", m.arena_bytes}, {"arena_lower_bound_bytes", m.arena_lower_bound_bytes},
-      {"workspace_bytes", m.workspace_bytes}, {"io_bytes", m.io_bytes},       {"staging_bytes", m.staging_bytes},
+      {"workspace_bytes", m.workspace_bytes}, {"io_bytes", m.io_bytes},       {"pool_bytes", m.pool_bytes},   {"staging_bytes", m.staging_bytes},
       {"reserve_bytes", m.reserve_bytes},     {"peak_bytes", m.peak_bytes}};
   j["limit_bytes"] = limit_bytes ? nlohmann::ordered_json(*limit_bytes) : nlohmann::ordered_json(nullptr);
   return j;
@@ -110,7 +110,7 @@ nlohmann::ordered_json memory_json(const MemorySummary& m, const std::optional<i
 
 std::string memory_text(const MemorySummary& m) {
   return "peak " + bytes_text(m.peak_bytes) + " (weights " + bytes_text(m.weights_bytes) + ", arena " + bytes_text(m.arena_bytes) + " of at least " +
-         bytes_text(m.arena_lower_bound_bytes) + ", inputs and outputs " + bytes_text(m.io_bytes) + ", staging " + bytes_text(m.staging_bytes) +
+         bytes_text(m.arena_lower_bound_bytes) + ", inputs and outputs " + bytes_text(m.io_bytes) + (m.pool_bytes ? ", results of unplanned steps " + bytes_text(m.pool_bytes) : "") + ", staging " + bytes_text(m.staging_bytes) +
          (m.reserve_bytes ? ", reserve " + bytes_text(m.reserve_bytes) : "") + ")";
 }
 

@@ -104,16 +104,51 @@ class ReadPages {
   int64_t read_ = 0;
 };
 
-std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, ReadPages& pages, std::string& why_not) {
+std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options, ReadPages& pages, std::string& why_not) {
   try {
-    Executor executor(graph, device);
+    Executor executor(graph, device, options);
     executor.set_step_timer([&](const PlanStep& step, double) { pages.after(step); });
     return executor.run(pointers(in.tensors));
   } catch (const Error& e) {
-    if (e.kind == ErrorKind::internal) throw;
+    if (e.kind == ErrorKind::internal || (options.memory_limit_bytes && e.kind == ErrorKind::does_not_fit)) throw;
     why_not = e.what();
     return std::nullopt;
   }
+}
+
+// The bundle's own answer under its limit. One thread may ask for a little more than the plan for all of them.
+std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit, ReadPages& pages, std::string& why_not) {
+  try {
+    return answers(graph, device, in, {limit}, pages, why_not);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::does_not_fit || !e.smallest_feasible_bytes) throw;
+    return answers(graph, device, in, {e.smallest_feasible_bytes}, pages, why_not);
+  }
+}
+
+// Plans under the limit. What runs at sizes that depend on data is seen by running alone: a limit must hold what the sample needs as well.
+MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in, std::optional<int64_t> limit) {
+  const auto planned = [&](std::optional<int64_t> most) {
+    Executor planner(graph, device, {most});
+    planner.prepare(types);
+    return planner.memory();
+  };
+  if (!limit || !in) return planned(limit);
+  Executor free(graph, device);
+  free.prepare(types);
+  const int64_t known = free.memory().peak_bytes;
+  try {
+    free.run(pointers(in->tensors));
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::internal) throw;
+    return planned(limit);                            // the sample cannot be run at all
+  }
+  const int64_t needed = free.memory().peak_bytes;
+  if (needed <= known || needed <= *limit) return planned(limit);
+  Error e(ErrorKind::does_not_fit, "the run of " + in->text + " needs " + std::to_string(needed) + " bytes, some of them of sizes that depend on data; the memory limit is " + std::to_string(*limit) +
+                                       "; give --memory-limit " + std::to_string(needed) + " or more", ErrorScope::text());
+  e.smallest_feasible_bytes = needed;
+  throw e;
 }
 
 bool has_random_nodes(const Graph& g) {
@@ -236,7 +271,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("original answer", 0);
     const OneThread one;
     std::string why_not;
-    original = answers(request.source, device, *in, pages, why_not);
+    original = answers(request.source, device, *in, {}, pages, why_not);
     pages.release();
   }
   if (request.verify_passes) {
@@ -253,8 +288,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {
     progress("plan", 0);
     try {
-      Executor planner(optimized, device, {request.memory_limit_bytes});
-      result.memory = planner.prepare(sizes.inputs).memory;
+      result.memory = plan_within(optimized, device, sizes.inputs, in, request.memory_limit_bytes);
     } catch (const Error& e) {
       if (e.kind != ErrorKind::model) throw;
       result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());
@@ -265,7 +299,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("own answer", 0);
     const OneThread one;
     std::string why_not;
-    if (const auto own = answers(optimized, device, *in, pages, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
+    if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);

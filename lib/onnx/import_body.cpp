@@ -6,8 +6,9 @@ namespace onecard {
 
 namespace {
 
-// Extents of a body's inputs may change from one iteration to the next, whatever names the file gives them: only numbers are believed.
-Dim body_dim(const onnx::TensorShapeProto::Dimension& dim, int64_t) { return dim.has_dim_value() && dim.dim_value() >= 0 ? Dim(dim.dim_value()) : Dim::unknown(); }
+// Extents of a body's inputs may change from one iteration to the next, whatever the file says of them; what they really are is inferred from
+// outside, when all is imported.
+Dim body_dim(const onnx::TensorShapeProto::Dimension&, int64_t) { return Dim::unknown(); }
 
 // The declared type of a body's input; where none is declared, the element type of the node's input at the same place, as Loop and Scan pair them.
 TensorType body_input_type(const onnx::ValueInfoProto& input, const Value* given) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "lib/onnx/importer.h"
+#include "lib/ops/body_types.h"
 #include "lib/ops/unary.h"
 
 namespace onecard {
@@ -45,7 +46,11 @@ Graph Importer::run() {
   add_inputs(scope, proto);
   add_nodes(scope, proto.node());
   add_outputs(scope, proto);
-  return graph;
+  const bool holds_bodies = std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const Node& n) { return !n.op->subgraphs().empty(); });
+  if (!holds_bodies) return graph;
+  std::vector<TensorType> inputs;
+  for (const Value* v : graph.inputs) inputs.push_back(v->type);
+  return retyped(graph, inputs);
 }
 
 void Importer::collect(Problem problem) {

@@ -57,6 +57,12 @@ std::vector<TensorType> body_output_types(const Graph& body, const InferContext&
   return types;
 }
 
+std::vector<TensorType> given_types(const Graph& body, const InferContext& in, size_t first_input) {
+  std::vector<TensorType> types;
+  for (size_t i = 0; i < body.inputs.size(); ++i) types.push_back(in.has(first_input + i) ? in.type(first_input + i) : body.inputs[i]->type);
+  return types;
+}
+
 TensorType stacked_type(const TensorType& item, int64_t axis, const Dim& count) {
   require(item.container == Container::tensor, ErrorKind::model, "lines up ", item.text());
   if (!item.shape.has_rank()) return TensorType(item.dtype, Shape::unranked(), moved_quant(item));

@@ -9,6 +9,8 @@ TensorType merged_type(const TensorType& a, const TensorType& b);
 // Types of a body's outputs inside a node with these inputs. From body input `first_capture` on, body inputs stand for the node's inputs
 // from `first_input` on: sizes known of those take the place of symbols.
 std::vector<TensorType> body_output_types(const Graph& body, const InferContext& in, size_t first_capture, size_t first_input);
+// The types of the node's inputs from `first_input` on, one per input of the body; what the body declares where one is absent.
+std::vector<TensorType> given_types(const Graph& body, const InferContext& in, size_t first_input);
 // The type of values of type `item` lined up along a new axis of extent `count`.
 TensorType stacked_type(const TensorType& item, int64_t axis, const Dim& count);
 // The items lined up along a new axis, last one first when `reversed`; they must be of one shape. Without items: an empty tensor of what is

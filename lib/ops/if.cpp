@@ -16,6 +16,11 @@ std::vector<TensorType> If::infer(const InferContext& in) const {
   return types;
 }
 
+std::vector<std::vector<TensorType>> If::body_inputs(const InferContext& in) const {
+  const std::vector<TensorType> types = given_types(*then_branch, in, 1);
+  return {types, types};
+}
+
 std::vector<Tensor> If::run_bodies(Inputs in, const RunBody& run) const {
   require(in[0] != nullptr, ErrorKind::model, "the condition is missing");
   return run(condition_of(*in[0]) ? *then_branch : *else_branch, {in.begin() + 1, in.end()});

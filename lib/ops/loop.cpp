@@ -33,6 +33,16 @@ std::vector<TensorType> Loop::infer(const InferContext& in) const {
   return types;
 }
 
+std::vector<std::vector<TensorType>> Loop::body_inputs(const InferContext& in) const {
+  check_form(*this, in.size());
+  std::vector<TensorType> types = given_types(*body, in, 0);
+  for (size_t i = 0; i < kFirstCarried; ++i) {        // made by the loop, of the rank that the body declares
+    const TensorType& declared = body->inputs[i]->type;
+    types[i] = TensorType(declared.dtype, declared.shape.has_rank() && declared.shape.rank() == 1 ? Shape{1} : Shape{});
+  }
+  return {settled_inputs(*body, std::move(types), kFirstCarried, static_cast<size_t>(carried), 1)};
+}
+
 std::vector<Tensor> Loop::run_bodies(Inputs in, const RunBody& run) const {
   check_form(*this, in.size());
   const auto given = [&](size_t i) { return in[i] && in[i]->has_value() && in[i]->elements() > 0; };

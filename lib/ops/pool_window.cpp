@@ -18,6 +18,17 @@ Dim extent_rounded_up(const PoolWindow& w, size_t i, const Dim& in) {
   return out;
 }
 
+// A window that does not fit by less than a stride is cut off at the end: onnx's shape inference rounds its quotient towards zero, and so do
+// the engines that models were made with.
+Dim extent_rounded_down(const PoolWindow& w, size_t i, const Dim& in) {
+  const int64_t window = (w.kernel[i] - 1) * w.window.dilation(i) + 1;
+  if (const auto n = in.maybe(); n && *n > 0 && w.window.auto_pad == AutoPad::notset) {
+    const int64_t room = *n + w.window.pad_begin(i) + w.window.pad_end(i) - window;
+    if (room < 0 && room > -w.window.stride(i)) return 1;
+  }
+  return window_extent(w.window, i, in, w.kernel[i]);
+}
+
 }  // namespace
 
 Shape pool_shape(const PoolWindow& w, const Shape& x) {
@@ -37,8 +48,7 @@ Shape pool_shape(const PoolWindow& w, const Shape& x) {
   Shape y = x;
   for (int64_t i = 0; i < spatial; ++i) {
     const bool up = w.rounding == Rounding::up && w.window.auto_pad == AutoPad::notset;
-    y[i + 2] = up ? extent_rounded_up(w, static_cast<size_t>(i), x[i + 2])
-                  : window_extent(w.window, static_cast<size_t>(i), x[i + 2], w.kernel[static_cast<size_t>(i)]);
+    y[i + 2] = up ? extent_rounded_up(w, static_cast<size_t>(i), x[i + 2]) : extent_rounded_down(w, static_cast<size_t>(i), x[i + 2]);
   }
   return y;
 }

@@ -52,6 +52,19 @@ std::vector<TensorType> Scan::infer(const InferContext& in) const {
   return types;
 }
 
+std::vector<std::vector<TensorType>> Scan::body_inputs(const InferContext& in) const {
+  check_form(*this, in.size());
+  std::vector<TensorType> types = given_types(*body, in, 0);
+  for (size_t i = 0; i < static_cast<size_t>(scans); ++i) {
+    Shape& shape = types[static_cast<size_t>(states) + i].shape;
+    if (!shape.has_rank()) continue;
+    std::vector<Dim> dims = shape.dims();
+    dims.erase(dims.begin() + checked_axis(entry(input_axes, i), shape.rank()));
+    shape = Shape(std::move(dims));
+  }
+  return {settled_inputs(*body, std::move(types), 0, static_cast<size_t>(states), 0)};
+}
+
 std::vector<Tensor> Scan::run_bodies(Inputs in, const RunBody& run) const {
   check_form(*this, in.size());
   const auto state_count = static_cast<size_t>(states), scan_count = static_cast<size_t>(scans);

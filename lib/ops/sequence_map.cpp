@@ -26,6 +26,14 @@ std::vector<TensorType> SequenceMap::infer(const InferContext& in) const {
   return types;
 }
 
+std::vector<std::vector<TensorType>> SequenceMap::body_inputs(const InferContext& in) const {
+  check_form(*this, in.size());
+  std::vector<TensorType> types = given_types(*body, in, 0);
+  for (size_t i = 0; i <= static_cast<size_t>(others); ++i)
+    if (types[i].container == Container::sequence) types[i].container = Container::tensor;
+  return {types};
+}
+
 std::vector<Tensor> SequenceMap::run_bodies(Inputs in, const RunBody& run) const {
   check_form(*this, in.size());
   const size_t count = in[0]->items().size();

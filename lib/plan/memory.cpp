@@ -23,6 +23,14 @@ ArenaView arena_view(const StepList& list) {
   return v;
 }
 
+// The most bytes of the pool, as far as sizes are known, that are needed at one step.
+int64_t pool_bytes(const Plan& plan) {
+  std::vector<Lifetime> lives;
+  for (const auto& b : plan.buffers)
+    if (b.kind == BufferKind::pool && b.alias_of < 0 && b.bytes > 0) lives.push_back({b.first, b.last, b.bytes});
+  return most_live_bytes(lives);
+}
+
 MemorySummary totals(const Plan& plan, const Device& device) {
   MemorySummary m;
   m.arena_bytes = plan.arena_bytes;
@@ -37,9 +45,10 @@ MemorySummary totals(const Plan& plan, const Device& device) {
     if (s.workspace >= 0) m.workspace_bytes = std::max(m.workspace_bytes, plan.buffers[static_cast<size_t>(s.workspace)].bytes);
   for (const auto& b : plan.buffers)
     if ((b.kind == BufferKind::input || b.kind == BufferKind::output) && b.alias_of < 0) m.io_bytes += b.bytes;
+  m.pool_bytes = pool_bytes(plan);
   m.staging_bytes = largest_packed + std::min(kDecodeStagingBytes, 2 * largest);
   m.reserve_bytes = device.reserve_bytes();
-  m.peak_bytes = m.weights_bytes + m.arena_bytes + m.io_bytes + m.staging_bytes + m.reserve_bytes;
+  m.peak_bytes = m.weights_bytes + m.arena_bytes + m.io_bytes + m.pool_bytes + m.staging_bytes + m.reserve_bytes;
   return m;
 }
 

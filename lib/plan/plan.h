@@ -15,7 +15,7 @@ enum class BufferKind : uint8_t {
   arena,                                              // in the pooled arena, at `offset`
   input, output,                                      // the caller's tensor `index` of the graph's inputs or outputs, plain layout
   weight,                                             // packed constant `index` of Plan::weights
-  pool,                                               // allocated while running, between planned stretches: its size depends on data
+  pool,                                               // allocated while running, between planned stretches; its size may depend on data: 0 bytes
 };
 
 // One piece of memory of a plan. `first` and `last` are step numbers between which it must keep its contents.
@@ -57,6 +57,7 @@ struct MemorySummary {
   int64_t arena_bytes = 0, arena_lower_bound_bytes = 0;
   int64_t workspace_bytes = 0;                        // the largest step's, part of the arena
   int64_t io_bytes = 0;                               // inputs and outputs
+  int64_t pool_bytes = 0;                             // results of unplanned steps, as far as their sizes are known
   int64_t staging_bytes = 0;                          // the largest constant while it is packed, and kDecodeStagingBytes
   int64_t reserve_bytes = 0;                          // the device's own
   int64_t peak_bytes = 0;                             // all of these together

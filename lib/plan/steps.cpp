@@ -114,6 +114,7 @@ class Builder {
       Buffer b;
       b.value = v->name;
       b.kind = BufferKind::pool;
+      b.bytes = v->type.is_static() ? v->type.bytes() : 0;
       s.out.push_back(add_buffer(std::move(b)));
       copies_[v] = {{nullptr, s.out.back()}};
     }

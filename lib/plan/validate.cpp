@@ -102,6 +102,9 @@ class Validator {
       return pair.first == out && pair.second < step.in.size() && step.in[pair.second] >= 0 && root(static_cast<size_t>(step.in[pair.second])) == r;
     });
     need(allowed, "step ", s, " (", step.kernel, ") writes over ", buffer(r).value);
+    // The kernel may write before it has read all of another input.
+    const auto readers = std::count_if(step.in.begin(), step.in.end(), [&](int b) { return b >= 0 && root(static_cast<size_t>(b)) == r; });
+    need(readers == 1, "step ", s, " (", step.kernel, ") writes over ", buffer(r).value, ", which it reads a second time");
   }
 
   // Every output tensor is written, by one buffer, and nothing has gone over it since.
@@ -135,7 +138,7 @@ class Validator {
       if (s.workspace >= 0) workspace = std::max(workspace, buffer(static_cast<size_t>(s.workspace)).bytes);
     need(m.io_bytes == io && m.workspace_bytes == workspace, "its figures for inputs and outputs or for workspaces differ from its buffers");
     need(m.weights_bytes == weights && m.arena_bytes == plan_.arena_bytes && m.arena_lower_bound_bytes == plan_.arena_lower_bound_bytes, "its memory figures differ from its buffers");
-    need(m.peak_bytes == m.weights_bytes + m.arena_bytes + m.io_bytes + m.staging_bytes + m.reserve_bytes, "its peak is not the sum of its parts");
+    need(m.peak_bytes == m.weights_bytes + m.arena_bytes + m.io_bytes + m.pool_bytes + m.staging_bytes + m.reserve_bytes, "its peak is not the sum of its parts");
   }
 
   const Plan& plan_;

@@ -10,14 +10,13 @@
 
 #include "lib/plan/plan.h"
 #include "lib/runtime/bind.h"
-#include "lib/runtime/weights.h"
 
 namespace onecard {
 
-constexpr size_t kMaxCachedPlans = 16;                // per executor; the least recently used is dropped
+constexpr size_t kMaxCachedPlans = 16;  // per executor; the least recently used is dropped
 
 struct ExecutorOptions {
-  std::optional<int64_t> memory_limit_bytes;
+  std::optional<int64_t> memory_limit_bytes;  // over all that the network's plans, bodies and data-dependent results hold at any moment
 };
 
 // Sees values while a run goes on: the graph value and its contents in plain layout, in the order they are made.
@@ -32,13 +31,13 @@ class Executor {
   ~Executor();
 
   // Inputs in the graph's order, in host memory. `outputs` is filled; its tensors are reused when they have the right type.
-  // Raises model for inputs that do not fit, does_not_fit when the memory limit cannot be kept.
+  // Raises model for inputs that do not fit, does_not_fit when the memory limit cannot be kept (with the smallest that can, where it is known).
   void run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs);
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs);
 
-  // Plans for these inputs without running.
+  // Plans for these inputs without running; bodies too, as far as the sizes they get are known.
   const Plan& prepare(const std::vector<TensorType>& inputs);
-  // The largest memory figures of all plans used so far, those of control-flow bodies added.
+  // The largest memory figures so far: of a plan with its bodies, or of what was really held.
   MemorySummary memory() const;
   const Graph& graph() const { return *graph_; }
   Device& device() const { return device_; }
@@ -46,27 +45,37 @@ class Executor {
   void set_step_timer(StepTimer timer) { timer_ = std::move(timer); }
 
  private:
-  struct Prepared;                                    // one bound graph with its plan and pointers
-  struct Run;                                         // the state of one run
-  Executor(GraphPtr graph, Device& device, ExecutorOptions options, std::shared_ptr<WeightStore> weights, std::shared_ptr<WidenedConstants> widened);
+  struct Shared;    // by the executors of a network and of its bodies
+  struct Prepared;  // one bound graph with its plan and pointers
+  struct Run;       // the state of one run
+  enum class Squeeze : uint8_t { no, yes };
+  Executor(GraphPtr graph, Device& device, std::shared_ptr<Shared> shared, size_t depth);
+  // executor_plan.cpp
   Prepared& prepared_for(const std::vector<TensorType>& inputs);
+  void plan_under_limit(Prepared& made);
+  Executor& body(const Graph& graph);
+  MemorySummary body_need(const Graph& graph, const std::vector<TensorType>& types, Squeeze squeeze);
+  MemorySummary bodies_need(const Graph& bound, Squeeze squeeze);
   void load_weights(Prepared& p);
+  std::vector<Tensor> run_body(const Prepared& p, const Graph& body, const std::vector<const Tensor*>& inputs);
+  void release_idle();
+  // executor.cpp
+  void start(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void run_step(Prepared& p, Run& run, size_t index);
   void run_dynamic(Prepared& p, Run& run, size_t index);
+  void take_results(Prepared& p, Run& run, size_t index, std::vector<Tensor>& results);
   void finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void show(Prepared& p, Run& run, size_t index);
-  std::vector<Tensor> run_body(const Graph& body, const std::vector<const Tensor*>& inputs);
 
   GraphPtr graph_;
   Device& device_;
-  ExecutorOptions options_;
-  std::shared_ptr<WeightStore> weights_;
-  std::shared_ptr<WidenedConstants> widened_;
-  std::shared_ptr<DeviceBuffer> arena_;               // as large as the largest plan needs
-  std::list<Prepared> cache_;                         // most recently used first
-  std::map<const Graph*, std::unique_ptr<Executor>> bodies_;
+  std::shared_ptr<Shared> shared_;
+  size_t depth_ = 0;  // of bodies in one another
+  bool running_ = false;
+  std::optional<int64_t> limit_;                              // of this graph and its bodies: what is left for them
+  std::list<Prepared> cache_;                                 // most recently used first
+  std::map<const Graph*, std::unique_ptr<Executor>> bodies_;  // looked up, and asked all at once
   MemorySummary largest_;
-  int64_t pool_peak_bytes_ = 0;
   Tap tap_;
   StepTimer timer_;
 };

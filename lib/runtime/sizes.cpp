@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
+#include "lib/ops/body_types.h"
 #include "lib/runtime/bind.h"
 
 namespace onecard {
@@ -10,6 +12,13 @@ namespace onecard {
 namespace {
 
 constexpr int kMostTries = 400;
+// Tried for symbols one by one where 1 does not fit, and for two at a time; nothing at all is the last resort.
+constexpr int64_t kSingle[] = {2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024}, kPaired[] = {2, 16, 128};
+constexpr int64_t kNothing[] = {0};
+constexpr int kMostNesting = 64;
+
+// Bodies are looked at too: everything must fit, or only the graph around them (the sizes that a branch takes may be its own).
+enum class Within : uint8_t { bodies, graph };
 
 std::set<std::string> symbols_of(const Graph& graph) {
   std::set<std::string> found;
@@ -23,7 +32,8 @@ std::set<std::string> symbols_of(const Graph& graph) {
 // Symbols whose values a given shape decides.
 void solve(const Value& input, const Dims& shape, SymbolValues& known) {
   const Shape& declared = input.type.shape;
-  require(declared.has_rank() && declared.rank() == static_cast<int64_t>(shape.size()), ErrorKind::usage, "--shape ", input.name, ": the input is ", input.type.text());
+  require(declared.has_rank() && declared.rank() == static_cast<int64_t>(shape.size()), ErrorKind::usage, "--shape ", input.name, ": the input is ",
+          input.type.text());
   for (int64_t i = 0; i < declared.rank(); ++i) {
     const int64_t n = shape[static_cast<size_t>(i)];
     const Dim d = declared[i].bind(known);
@@ -32,18 +42,61 @@ void solve(const Value& input, const Dims& shape, SymbolValues& known) {
   }
 }
 
-std::optional<std::vector<TensorType>> try_sizes(const Graph& graph, const SymbolValues& symbols, const std::map<std::string, Dims>& shapes, std::string& why_not) {
+// Raises model unless the graph fits these types, and every body those it is given, as far as they are known.
+void fit(const Graph& graph, const std::vector<TensorType>& types, Within within, int depth = 0) {
+  const Graph bound = bind_graph(graph, types);
+  if (within == Within::graph || depth == kMostNesting) return;
+  for (const Node& n : bound.nodes()) {
+    const auto* holder = dynamic_cast<const HoldsBodies*>(n.op.get());
+    if (!holder) continue;
+    const auto infos = input_infos(n.inputs);
+    const auto inputs = holder->body_inputs(InferContext(infos));
+    const auto bodies = n.op->subgraphs();
+    for (size_t i = 0; i < bodies.size(); ++i) fit(*bodies[i], inputs[i], within, depth + 1);
+  }
+}
+
+std::optional<std::vector<TensorType>> try_sizes(const Graph& graph, const SymbolValues& symbols, const std::map<std::string, Dims>& shapes,
+                                                 Within within, std::string& why_not) {
   auto types = input_types(graph, symbols);
   for (size_t i = 0; i < types.size(); ++i)
     if (const auto it = shapes.find(graph.inputs[i]->name); it != shapes.end()) types[i].shape = Shape::of(it->second);
   try {
-    bind_graph(graph, types);
+    fit(graph, types, within);
     return types;
   } catch (const Error& e) {
     if (e.kind != ErrorKind::model) throw;
     why_not = e.what();
     return std::nullopt;
   }
+}
+
+// The first sizes that fit: all 1, then one symbol apart, then two.
+std::optional<ChosenSizes> search(const Graph& graph, const SymbolValues& ones, const std::vector<std::string>& open,
+                                  const std::map<std::string, Dims>& shapes, Within within, std::string& reason) {
+  int tries = 0;
+  const auto attempt = [&](const std::vector<std::pair<std::string, int64_t>>& changes) -> std::optional<ChosenSizes> {
+    if (++tries > kMostTries) return std::nullopt;
+    SymbolValues symbols = ones;
+    for (const auto& [name, value] : changes) symbols[name] = value;
+    std::string why_not;
+    auto types = try_sizes(graph, symbols, shapes, within, why_not);
+    if (types) return ChosenSizes{std::move(symbols), std::move(*types)};
+    if (reason.empty()) reason = why_not;
+    return std::nullopt;
+  };
+  if (auto found = attempt({})) return found;
+  for (const auto& [single, paired] : {std::pair<std::span<const int64_t>, std::span<const int64_t>>(kSingle, kPaired), {kNothing, kNothing}}) {
+    for (const int64_t value : single)
+      for (const auto& symbol : open)
+        if (auto found = attempt({{symbol, value}})) return found;
+    for (size_t a = 0; a < open.size(); ++a)
+      for (size_t b = a + 1; b < open.size(); ++b)
+        for (const int64_t va : paired)
+          for (const int64_t vb : paired)
+            if (auto found = attempt({{open[a], va}, {open[b], vb}})) return found;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -70,24 +123,9 @@ ChosenSizes choose_sizes(const Graph& graph, const SymbolValues& given, const st
   for (const auto& s : symbols)
     if (!chosen.symbols.contains(s)) open.push_back(s);
   for (const auto& s : open) chosen.symbols[s] = 1;
-  std::string why_not;
-  if (auto types = try_sizes(graph, chosen.symbols, shapes, why_not)) {
-    chosen.inputs = std::move(*types);
-    return chosen;
-  }
-  const std::string first_reason = why_not;
-  // One symbol away from 1, then two.
-  int tries = 0;
-  for (size_t a = 0; a < open.size(); ++a)
-    for (size_t b = a; b < open.size(); ++b)
-      for (const int64_t va : {int64_t{0}, int64_t{2}})
-        for (const int64_t vb : {int64_t{0}, int64_t{2}}) {
-          if ((a == b && va != vb) || ++tries > kMostTries) continue;
-          SymbolValues attempt = chosen.symbols;
-          attempt[open[a]] = va;
-          attempt[open[b]] = vb;
-          if (auto types = try_sizes(graph, attempt, shapes, why_not)) return {attempt, std::move(*types)};
-        }
+  std::string first_reason;
+  for (const Within within : {Within::bodies, Within::graph})
+    if (auto found = search(graph, chosen.symbols, open, shapes, within, first_reason)) return *found;
   fail(ErrorKind::model, "no sizes were found for which the model's shapes fit (give --dim or --shape): ", first_reason);
 }
 

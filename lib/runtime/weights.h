@@ -4,28 +4,33 @@
 #include <string>
 
 #include "lib/plan/plan.h"
+#include "lib/runtime/memory_account.h"
 
 namespace onecard {
 
-// Constants in the forms that kernels read, in device memory; each (constant, form) is made once and shared by all plans that name it.
+// A constant in the form a kernel reads, in device memory; its bytes are counted while it lives.
+struct LoadedWeight {
+  ConstTensor tensor;  // used in place
+  std::shared_ptr<DeviceBuffer> buffer;
+  MemoryAccount::Charge charge;
+  void* data = nullptr;
+};
+
+// Constants in the forms that kernels read; each (constant, form) is made once and shared by all plans that name it.
 class WeightStore {
  public:
-  explicit WeightStore(Device& device) : device_(device) {}
-  // The device address of a weight; loads, decodes and packs it the first time. A plain tensor already in host memory that the device can
-  // read is used where it lies.
-  void* get(const PlannedWeight& weight);
-  // Forgets constants that nobody else holds: those folded for shapes whose plans are gone.
+  WeightStore(Device& device, MemoryAccount& account) : device_(device), account_(account) {}
+  // A weight for as long as the caller holds it; loads, decodes and packs it the first time. A plain tensor already in host memory that the
+  // device can read is used where it lies.
+  std::shared_ptr<const LoadedWeight> get(const PlannedWeight& weight);
+  // Forgets what nobody else holds: forms that only plans asked for which are gone.
   void drop_unused();
 
  private:
-  struct Held {
-    ConstTensor tensor;                               // used in place
-    std::shared_ptr<DeviceBuffer> buffer;
-    void* data = nullptr;
-  };
-  Held make(const PlannedWeight& weight);
+  std::shared_ptr<const LoadedWeight> make(const PlannedWeight& weight);
   Device& device_;
-  std::map<std::pair<ConstTensor, std::string>, Held> held_;
+  MemoryAccount& account_;
+  std::map<std::pair<ConstTensor, std::string>, std::shared_ptr<const LoadedWeight>> held_;
 };
 
 }  // namespace onecard

@@ -68,5 +68,14 @@ TEST(Dim, SymbolsAreMadeLegal) {
   EXPECT_EQ(Dim::symbol("0x").text(), "_0x");
 }
 
+TEST(Dim, DeepDivisionsReadBackOrAreUnknown) {
+  Dim d = Dim::symbol("n");
+  for (int i = 0; i < 100; ++i) {
+    d = (d + Dim(1)) / (Dim::symbol("k") + Dim(2));
+    EXPECT_EQ(Dim::parse(d.text()), d);
+  }
+  EXPECT_TRUE(d.is_unknown());
+}
+
 }  // namespace
 }  // namespace onecard

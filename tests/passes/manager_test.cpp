@@ -51,6 +51,22 @@ TEST(Manager, EveryRowNamesAPassAndSaysWhy) {
   }
 }
 
+// Branches that no input of the known sizes can take, as they come with --shape: they stay as they are, and running one says what does not fit.
+constexpr char kImpossible[] = R"(graph(%x: f32[1,2,3], %d: bool[]) {
+  %c: bool[] = constant [1]
+  %y = if(%c, %x) {then_branch=graph(%a: f32[*]) { %w: f32[5,4] = constant %r = matmul(%a, %w) return %r }, else_branch=graph(%a: f32[*]) { %r = unary(%a) {f=neg} return %r }}
+  %z = if(%d, %x) {then_branch=graph(%a: f32[1,2,3]) { %e: bool[] = constant [1] %r = if(%e, %a) {then_branch=graph(%p: f32[*]) { %w: f32[5,4] = constant %q = matmul(%p, %w) return %q }, else_branch=graph(%p: f32[*]) { return %p }} return %r }, else_branch=graph(%a: f32[1,2,3]) { %i = unary(%a) {f=identity} %r = unary(%i) {f=neg} return %r }}
+  return %y, %z
+})";
+
+TEST(Manager, ImpossibleBranchesAreLeftAlone) {
+  Graph graph = parse_graph(kImpossible);
+  run_all(graph, {});
+  ASSERT_EQ(graph.nodes().size(), 2u);
+  const auto branches = graph.nodes().back().op->subgraphs();
+  EXPECT_EQ(branches.at(1)->nodes().size(), 1u);      // the possible one is optimized all the same
+}
+
 TEST(Manager, SkipsAndStops) {
   PipelineOptions options;
   options.skip = {"fuse_activation"};

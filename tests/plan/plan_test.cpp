@@ -88,6 +88,14 @@ TEST(Validator, SeesPlantedErrors) {
   broken([&](Plan& p) { p.memory.peak_bytes += 1; });
   broken([&](Plan& p) { p.memory.io_bytes -= 4, p.memory.peak_bytes -= 4; });
   broken([&](Plan& p) { p.steps.pop_back(); });
+  // An in-place target that the step reads a second time.
+  for (const PlanStep& step : good.plan.steps)
+    for (const int b : step.out)
+      if (b >= 0 && good.plan.buffers[static_cast<size_t>(b)].alias_of >= 0 && step.step && step.step->view_of < 0)
+        broken([&](Plan& p) {
+          auto& changed = p.steps[static_cast<size_t>(&step - good.plan.steps.data())];
+          changed.in.push_back(changed.in[0]);
+        });
   broken([&](Plan& p) { p.steps[2].in[0] = static_cast<int>(p.buffers.size()); });
 }
 

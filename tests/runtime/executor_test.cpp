@@ -111,6 +111,38 @@ TEST(Executor, OutputsThatAreInputsAndConstants) { agrees("graph(%x: f32[2,3]) {
 
 TEST(Executor, EmptyTensors) { agrees("graph(%x: f32[n,4]) { %w: f32[4,2] = constant %y = matmul(%x, %w) %z = unary(%y) {f=relu} return %z }", {{{"n", 0}}, {{"n", 2}}}); }
 
+TEST(Executor, AnEmptyBatchRunsThroughWholeNetworks) {
+  agrees(R"(graph(%x: f32[n,3,h,8]) {
+    %w: f32[4,3,3,3] = constant
+    %c = conv(%x, %w) {pads=[1,1,1,1], activation=relu}
+    %d = pool(%c) {kernel=[2,2], strides=[2,2]}
+    %k = concat(%d, %d) {axis=1}
+    %a: i64[1] = constant [3]
+    %m = reduce(%k, %a) {fn=mean, keep_dims=yes}
+    %e = binary(%k, %m) {fn=sub}
+    %f = flatten(%e)
+    return %f, %m
+  })", {{{"n", 0}, {"h", 8}}, {{"n", 2}, {"h", 3}}, {{"n", 0}, {"h", 1}}, {{"n", 1}, {"h", 1}}});
+}
+
+TEST(Executor, LoopsWhoseValuesGrow) {
+  const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%m: i64[], %x: f32[n,4]) {
+    %y, %s = loop(%m, _, %x) {carried=1, body=graph(%i: i64[], %c: bool[], %v: f32[?,?]) {
+      %w = concat(%v, %v) {axis=0} %a: i64[1] = constant [0] %r = reduce(%w, %a) {fn=sum, keep_dims=no} return %c, %w, %r }}
+    %z = unary(%y) {f=relu}
+    return %z, %s
+  })"));
+  Executor executor(g, cpu());
+  for (const int64_t trips : {3, 0, 1})
+    for (const int64_t n : {2, 0}) {
+      std::vector<Tensor> in;
+      in.push_back(Tensor::scalar<int64_t>(trips));
+      in.push_back(random_tensor(TensorType(DType::f32, Shape{n, 4}), 1));
+      const auto got = executor.run(pointers(in)), want = run_reference(*g, pointers(in));
+      for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(compare(got[i], want[i]).comparable) << compare(got[i], want[i]).why_not;
+    }
+}
+
 TEST(Executor, SmallerMemorySameAnswers) {
   const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%x: f32[1,65536]) {
     %a = unary(%x) {f=relu}
