@@ -8,7 +8,7 @@
 namespace onecard {
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "MatMul", 1}, {"", "Gemm", 7}};
+constexpr OnnxName kNames[] = {{"", "MatMul", 1}, {"", "Gemm", 1}};
 
 // C * beta as a constant of C's type where C is one, else a multiplication at run time.
 Value* scaled(const OnnxNode& node, Value* c, float beta) {

@@ -10,7 +10,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kPoolNames[] = {{"", "MaxPool", 1}, {"", "AveragePool", 1}, {"", "LpPool", 2}};
+constexpr OnnxName kPoolNames[] = {{"", "MaxPool", 1}, {"", "AveragePool", 1}, {"", "LpPool", 1}};
 
 // How many window elements each result averages: inside x, or inside x and its padding.
 std::vector<double> window_counts(const Pool& op, const ConvGeometry& g, const Dims& x, const Dims& y) {
@@ -109,7 +109,7 @@ std::vector<Value*> Pool::from_onnx(const OnnxNode& node) {
   for (const auto& [name, fn] : kFns)
     if (node.op_type == name) op.fn = fn;
   if (op.fn == PoolFn::average && node.attr<int64_t>("count_include_pad", 0) != 0) op.fn = PoolFn::average_with_padding;
-  if (op.fn == PoolFn::lp) op.p = node.attr<int64_t>("p", 2);
+  if (op.fn == PoolFn::lp) op.p = onnx_norm(node);
   return node.add_all(std::move(op), {node.needed(0)});
 }
 

@@ -19,6 +19,8 @@ void check_max_type(const TensorType& x);
 // Below every number of the type.
 double lowest_number(DType t);
 
+// The p of an Lp pooling, a float in opset 1; raises model when it is not whole.
+int64_t onnx_norm(const OnnxNode& node);
 // The attributes common to the ONNX poolings.
 template <class O>
 O pool_fields(const OnnxNode& node) {

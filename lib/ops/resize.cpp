@@ -10,7 +10,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "Resize", 10}, {"", "Upsample", 7}};
+constexpr OnnxName kNames[] = {{"", "Resize", 10}, {"", "Upsample", 1}};
 constexpr double kLargestExtent = 1e15;
 
 // Whether an optional list input is there and not empty; opset 11 wrote an empty list for "not given".
@@ -196,6 +196,14 @@ E named(const OnnxNode& node, std::string_view key, E otherwise) {
 // An optional list that is there but empty counts as absent.
 Value* unless_empty(Value* v) { return v && v->type.shape.has_rank() && v->type.shape.rank() == 1 && v->type.shape[0] == Dim(0) ? nullptr : v; }
 
+// The scales of an Upsample, in the form of its opset.
+Value* upsample_scales(const OnnxNode& node) {
+  if (Value* scales = node.input(1)) return scales;
+  const auto list = node.opset >= 7 ? node.needed_attr<std::vector<float>>("scales")
+                                    : std::vector<float>{1, 1, node.needed_attr<float>("height_scale"), node.needed_attr<float>("width_scale")};
+  return node.constant(Tensor::of({static_cast<int64_t>(list.size())}, list));
+}
+
 }  // namespace
 
 std::vector<Value*> Resize::from_onnx(const OnnxNode& node) {
@@ -206,12 +214,7 @@ std::vector<Value*> Resize::from_onnx(const OnnxNode& node) {
     op.mode = mode == "nearest" ? ResizeMode::nearest : ResizeMode::linear;
     op.coordinates = Coordinates::asymmetric;
     op.nearest_mode = NearestMode::floor;
-    Value* scales = node.input(1);
-    if (!scales) {
-      const auto list = node.needed_attr<std::vector<float>>("scales");
-      scales = node.constant(Tensor::of({static_cast<int64_t>(list.size())}, list));
-    }
-    return node.add_all(std::move(op), {node.needed(0), nullptr, scales});
+    return node.add_all(std::move(op), {node.needed(0), nullptr, upsample_scales(node)});
   }
   op.mode = named(node, "mode", ResizeMode::nearest);
   op.coordinates = named(node, "coordinate_transformation_mode", Coordinates::half_pixel);
