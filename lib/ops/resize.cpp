@@ -1,9 +1,9 @@
 #include "lib/ops/resize.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "lib/base/parallel.h"
+#include "lib/ops/movement.h"
 #include "lib/ops/real_values.h"
 
 namespace onecard {
@@ -85,7 +85,7 @@ void extents_from_sizes(const Resize& op, const InferContext& in, const std::vec
 std::vector<TensorType> Resize::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   require(given(in, 2) != given(in, 3), ErrorKind::model, "exactly one of scales and sizes must be given");
-  require(x.dtype != DType::string && info(x.dtype).bits >= 8, ErrorKind::model, "cannot resize ", info(x.dtype).name);
+  require(x.container == Container::tensor, ErrorKind::model, "cannot resize ", x.text());
   require(mode == ResizeMode::nearest || (!x.quant && (is_float(x.dtype) || is_integer(x.dtype))), ErrorKind::model, "linear and cubic resize expect plain numbers, got ", x.text());
   require(mode != ResizeMode::nearest || antialias == Antialias::no, ErrorKind::model, "antialias is for linear and cubic");
   require(coordinates != Coordinates::tf_crop_and_resize || given(in, 1), ErrorKind::model, "tf_crop_and_resize needs a roi");
@@ -105,9 +105,10 @@ std::vector<TensorType> Resize::infer(const InferContext& in) const {
 
 namespace {
 
-// Elements picked one for one: any type, as stored bytes.
+// Elements picked one for one, of any type; what has no number for the extrapolated ones leaves them empty.
 void pick_nearest(const Tensor& x, const std::vector<ResizeAxis>& axes, float extrapolation, Tensor& y) {
-  const size_t width = static_cast<size_t>(info(x.dtype()).bits / 8);
+  const ElementCopier copy(x, y);
+  const bool numbers = is_float(x.dtype()) || is_integer(x.dtype()) || x.dtype() == DType::boolean;
   const auto strides = row_major_strides(x.dims());
   Dims at(axes.size(), 0);
   for (int64_t i = 0; i < y.elements(); ++i) {
@@ -118,8 +119,9 @@ void pick_nearest(const Tensor& x, const std::vector<ResizeAxis>& axes, float ex
       from += axes[a].index[o] * strides[a];
       outside = outside || (!axes[a].outside.empty() && axes[a].outside[o]);
     }
-    if (outside) y.set(i, extrapolation);
-    else std::memcpy(y.raw() + static_cast<size_t>(i) * width, x.raw() + static_cast<size_t>(from) * width, width);
+    if (!outside) copy(from, i);
+    else if (numbers) y.set(i, extrapolation);
+    else fill_elements(y, i, 1, nullptr);
     for (size_t a = axes.size(); a-- > 0 && ++at[a] == axes[a].out;) at[a] = 0;
   }
 }
