@@ -84,8 +84,10 @@ void SpaceToDepth::reference(Inputs in, Outputs out) const {
 }
 
 std::optional<OnnxForm> SpaceToDepth::to_onnx(const Node& node) const {
-  if (node.inputs[0]->type.quant || order != DepthOrder::block_first) return std::nullopt;  // opset 21 has no mode
-  return OnnxForm{"SpaceToDepth", {{"blocksize", block}}, ""};
+  if (node.inputs[0]->type.quant) return std::nullopt;
+  OnnxForm form{"SpaceToDepth", {{"blocksize", block}}, ""};
+  if (order != DepthOrder::block_first) form.attributes["mode"] = std::string("CRD");
+  return form;
 }
 
 const std::span<const OnnxName> SpaceToDepth::kOnnx{kSpaceNames};
