@@ -20,6 +20,8 @@ run "quickstart" bash samples/quickstart/run.sh
 run "own network, end to end" $python tests/e2e/digits.py build/release
 run "ONNX node cases" $python tests/onnx/node_cases.py build/release/onecard
 run "quantized models" $python tests/onnx/quantized_cases.py build/release/onecard
+run "old opsets" $python tests/onnx/old_opsets.py build/release/onecard
+run "files beyond single operators" $python tests/onnx/language.py build/release/onecard
 run "command line" $python tests/cli/cases.py build/release/onecard
 run "check" $python tests/onnx/check_cases.py build/release/onecard
 run "table of operators" $python tests/cli/operators.py build/release/onecard

@@ -59,10 +59,7 @@ void print_markdown(const std::vector<OperatorRow>& rows) {
                "What has no\n"
                "kernel runs by its definition (`reference`), exact and slower; f16 and bf16 are stored and computed in f32 on a CPU. `(not tried "
                "alone)`: operators\n"
-               "with bodies, sequences, or operands that a table cannot guess; the ONNX project's node cases cover them. Models of the standard "
-               "domain below opset "
-            << kOldestImportedOpset
-            << "\nare converted by onnx's version converter first.\n\n"
+               "with bodies, sequences, or operands that a table cannot guess; the ONNX project's node cases cover them.\n\n"
                "| domain | operator | opsets | types | CPU kernels |\n|---|---|---|---|---|\n";
   for (const OperatorRow& row : rows)
     std::cout << "| " << domain_of(row) << " | " << row.form.op_type << " | " << opsets_of(row) << " | " << runs_of(row) << " | " << kernels_of(row)

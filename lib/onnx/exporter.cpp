@@ -11,8 +11,6 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kExportIrVersion = 10;
-
 // The newest version of a domain in which every operator written is defined; raises model when there is none.
 int64_t version_for(const std::string& domain, const std::set<std::string>& op_types) {
   const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
@@ -87,7 +85,6 @@ std::string Exporter::initializer(const std::string& wanted, const ConstTensor& 
 // Names of the main graph are kept, all others yield to them.
 onnx::ModelProto Exporter::run(const Graph& original) {
   const Graph graph = in_onnx_forms(original);
-  model_.set_ir_version(kExportIrVersion);
   model_.set_producer_name("onecard");
   auto& out = *model_.mutable_graph();
   out.set_name(graph.name.empty() ? "graph" : graph.name);
@@ -110,10 +107,11 @@ onnx::ModelProto Exporter::run(const Graph& original) {
   for (const Value* v : graph.outputs) set_value_info(*out.add_output(), names.at(v), v->type);
   drop_unused_initializers(out);
   domains_[""];
+  model_.set_ir_version(ir_version_of(opset_));
   for (const auto& [domain, op_types] : domains_) {
     auto& import = *model_.add_opset_import();
     import.set_domain(domain);
-    import.set_version(domain.empty() ? kExportOpset : version_for(domain, op_types));
+    import.set_version(domain.empty() ? opset_ : version_for(domain, op_types));
   }
   return std::move(model_);
 }
@@ -150,6 +148,16 @@ void Exporter::add_node(const Node& node, Names& names, onnx::GraphProto& out) {
   domains_[form->domain].insert(form->op_type);
   set_io(node, inputs, names, proto);
   for (const auto& [name, value] : form->attributes) add_attribute(node, name, value, names, proto);
+  std::vector<const TensorType*> types;
+  for (size_t i = 0; i < inputs; ++i) types.push_back(node.inputs[i] ? &node.inputs[i]->type : nullptr);
+  while (!types.empty() && !types.back()) types.pop_back();
+  if (form->domain.empty()) need_opset(proto, types, node);
+}
+
+void Exporter::need_opset(const onnx::NodeProto& proto, const std::vector<const TensorType*>& inputs, const Node& node) {
+  std::vector<const TensorType*> outputs;
+  for (const Value* v : node.outputs) outputs.push_back(&v->type);
+  opset_ = std::max(opset_, oldest_opset(proto, inputs, outputs));
 }
 
 void Exporter::add_attribute(const Node& node, const std::string& name, const OnnxAttribute& value, const Names& names, onnx::NodeProto& out) {
@@ -258,6 +266,8 @@ void Exporter::add_quantize(const Node& node, const Names& names, onnx::GraphPro
   };
   if (q.axis >= 0) set("axis", q.axis);
   if (q.block > 0) set("block_size", q.block);
+  const TensorType scale(DType::f32, Shape::unranked());
+  need_opset(proto, {&node.inputs[0]->type, &scale}, node);
 }
 
 }  // namespace onecard

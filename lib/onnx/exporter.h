@@ -18,6 +18,10 @@ struct FormalInputs {
   size_t node = 0, body = 0;
 };
 FormalInputs formal_inputs(const Op& op);
+// The oldest opset, from kExportOpset on, whose definition of a standard operator has the node's attributes and takes these types; null: absent.
+int64_t oldest_opset(const onnx::NodeProto& node, const std::vector<const TensorType*>& inputs, const std::vector<const TensorType*>& outputs);
+// The IR version that came with an opset; older ones do not know its element types.
+int64_t ir_version_of(int64_t opset);
 
 // Where weights go: into the model, or to a data file beside it.
 class WeightSink {
@@ -46,13 +50,15 @@ class Exporter {
   std::string body_output(const Value* v, const Names& names, std::set<const Value*>& given, onnx::GraphProto& out);
   onnx::NodeProto& new_node(onnx::GraphProto& out, const std::string& op_type, const std::string& wanted);
   std::string initializer(const std::string& wanted, const ConstTensor& tensor);
+  void need_opset(const onnx::NodeProto& proto, const std::vector<const TensorType*>& inputs, const Node& node);
 
   WeightSink& sink_;
   onnx::ModelProto model_;
   std::set<std::string> taken_, node_names_;
   std::map<std::string, std::set<std::string>> domains_;  // operators written, by domain
-  std::map<const Tensor*, std::string> stored_;           // looked up only
-  std::vector<std::unique_ptr<Graph>> kept_;              // rewritten bodies whose values are keys of Names
+  int64_t opset_ = kExportOpset;                      // what the nodes written so far need
+  std::map<const Tensor*, std::string> stored_;       // looked up only
+  std::vector<std::unique_ptr<Graph>> kept_;          // rewritten bodies whose values are keys of Names
 };
 
 }  // namespace onecard

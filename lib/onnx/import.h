@@ -35,7 +35,6 @@ std::vector<Unsupported> find_unsupported(const Path& model, const ImportOptions
 // "Frobnicate (opset 17, 2 nodes: 'a', 'b'): why".
 std::string to_text(const Unsupported& u);
 
-constexpr int64_t kOldestImportedOpset = 7;           // of the standard domain; older models are converted to it
 // The newest opset of the standard domain that the onnx library knows.
 int64_t newest_onnx_opset();
 

@@ -2,7 +2,6 @@
 
 #include <onnx/checker.h>
 #include <onnx/defs/schema.h>
-#include <onnx/version_converter/convert.h>
 
 #include <algorithm>
 #include <set>
@@ -61,6 +60,33 @@ void check_plain(const onnx::ModelProto& model) {
   onnx::checker::check_graph(model.graph(), context, onnx::checker::LexicalScopeContext());
 }
 
+// Operators that ONNX 1.0 to 1.3 had as experimental: its checker has no rules for them, or only for later forms. They are shown to it as
+// operators of a domain it does not know.
+constexpr std::string_view kExperimental[] = {"ATen",    "Affine",       "ConstantFill",        "Crop",  "DynamicSlice", "GRUUnit",        "GivenTensorFill", "ImageScaler",
+                                              "MeanVarianceNormalization", "ParametricSoftplus", "Scale", "ScaledTanh",   "ThresholdedRelu"};
+constexpr const char* kUncheckedDomain = "onecard.unchecked";
+
+// How many were hidden.
+int64_t hide_experimental(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, int64_t opset) {
+  int64_t hidden = 0;
+  for (auto& node : nodes) {
+    const bool named = standard_domain(node.domain()).empty() && std::find(std::begin(kExperimental), std::end(kExperimental), node.op_type()) != std::end(kExperimental);
+    if (named && !OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), "")) {
+      node.set_domain(kUncheckedDomain);
+      ++hidden;
+    }
+    for (auto& attribute : *node.mutable_attribute())
+      if (attribute.has_g()) hidden += hide_experimental(*attribute.mutable_g()->mutable_node(), opset);
+  }
+  return hidden;
+}
+
+void import_domain(onnx::ModelProto& model, const std::string& domain) {
+  auto& import = *model.add_opset_import();
+  import.set_domain(domain);
+  import.set_version(1);
+}
+
 }  // namespace
 
 int64_t newest_onnx_opset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
@@ -104,53 +130,18 @@ void check_model(const onnx::ModelProto& model) {
   }
   const Opsets opsets = opsets_of(typed.opset_import());
   const auto standard = opsets.find("");
-  const bool foreign = standard != opsets.end() && exempt_foreign(*typed.mutable_graph()->mutable_node(), std::clamp<int64_t>(standard->second, 1, INT32_MAX));
-  if (foreign && !opsets.contains(kForeignDomain)) {
-    auto& import = *typed.add_opset_import();
-    import.set_domain(kForeignDomain);
-    import.set_version(1);
+  if (hide_experimental(*typed.mutable_graph()->mutable_node(), standard == opsets.end() ? 1 : standard->second) > 0) {
+    if (opsets.empty()) import_domain(typed, "");
+    typed.set_ir_version(std::max<int64_t>(typed.ir_version(), 3));
+    import_domain(typed, kUncheckedDomain);
   }
+  const bool foreign = standard != opsets.end() && exempt_foreign(*typed.mutable_graph()->mutable_node(), std::clamp<int64_t>(standard->second, 1, INT32_MAX));
+  if (foreign && !opsets.contains(kForeignDomain)) import_domain(typed, kForeignDomain);
   if (typed.ir_version() == 3) typed.set_ir_version(4);  // weights that are no inputs: against the letter of version 3, but written and read
   guarded([&] {
     if (is_plain(typed)) return check_plain(typed);
     onnx::checker::check_model(typed);
   });
-}
-
-// The converter copies and understands the whole graph, so weights travel as inputs of their types.
-void convert_old_model(LoadedModel& model) {
-  check_model(*model.proto);
-  std::map<std::string, ConstTensor> taken;
-  onnx::ModelProto light = *model.proto;
-  auto& graph = *light.mutable_graph();
-  graph.clear_initializer();
-  std::set<std::string> inputs;
-  for (const auto& input : graph.input()) inputs.insert(input.name());
-  for (const auto& initializer : model.proto->graph().initializer()) {
-    const ConstTensor tensor = model.weights.taken(initializer);
-    if (!tensor) {
-      *graph.add_initializer() = initializer;
-      continue;
-    }
-    taken[initializer.name()] = tensor;
-    if (inputs.contains(initializer.name())) continue;
-    auto& input = *graph.add_input();
-    input.set_name(initializer.name());
-    *input.mutable_type() = type_to_proto(tensor->type());
-  }
-  {
-    ErrorScope scope("converting from opset " + std::to_string(model.opsets.at("")) + " to " + std::to_string(kOldestOpset));
-    *model.proto = guarded([&] { return onnx::version_conversion::ConvertVersion(light, static_cast<int>(kOldestOpset)); });
-  }
-  model.weights.forget();
-  for (const auto& [name, tensor] : taken) {
-    auto& initializer = *model.proto->mutable_graph()->add_initializer();
-    initializer.set_name(name);
-    initializer.set_data_type(static_cast<int>(tensor->dtype()));
-    initializer.add_dims(0);
-    model.weights.put(initializer, tensor);
-  }
-  model.opsets = opsets_of(model.proto->opset_import());
 }
 
 LoadedModel load_model(const Path& path, const ImportOptions& options) {
@@ -160,12 +151,10 @@ LoadedModel load_model(const Path& path, const ImportOptions& options) {
   check_names(*proto);
   merge_opset_imports(*proto);
   Opsets opsets = opsets_of(proto->opset_import());
-  if (!opsets.contains("")) opsets[""] = proto->ir_version() < 3 ? 1 : kOldestOpset;
+  opsets.emplace("", 1);
   check_opsets(opsets);
   LoadedModel model{std::move(proto), Weights(path, options.allowed_external_roots), std::move(opsets)};
-  const bool old = model.opsets.at("") < kOldestOpset;
-  model.weights.take(*model.proto, old ? Take::initializers : Take::all);
-  if (old) convert_old_model(model);
+  model.weights.take(*model.proto);
   return model;
 }
 

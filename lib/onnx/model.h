@@ -6,23 +6,20 @@
 
 namespace onecard {
 
-// A parsed model whose weights were taken out, of opset 7 or later, and that imports each domain once.
+// A parsed model whose weights were taken out and that imports each domain once.
 struct LoadedModel {
   std::unique_ptr<onnx::ModelProto> proto;
   Weights weights;
   Opsets opsets;
 };
 
-// Reads and parses a model; converts opsets below 7. Raises io or model.
+// Reads and parses a model. Raises io or model.
 LoadedModel load_model(const Path& path, const ImportOptions& options);
-// Rewrites a model of opset below kOldestOpset by onnx's version converter; its large weights were taken before and are put again.
-void convert_old_model(LoadedModel& model);
 // onnx's own checker; raises model with its sentence.
 void check_model(const onnx::ModelProto& model);
 // What find_unsupported answers, of a loaded model.
 std::vector<Unsupported> find_unsupported(const LoadedModel& model);
 
-constexpr int64_t kOldestOpset = kOldestImportedOpset;  // the oldest that the ops' from_onnx understand
 constexpr int kMaxDepth = 64;                         // of subgraphs and functions in one another
 
 }  // namespace onecard

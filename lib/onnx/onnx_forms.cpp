@@ -6,6 +6,7 @@
 #include "lib/onnx/exporter.h"
 #include "lib/ops/control.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/sequence_map.h"
 
 namespace onecard {
 
@@ -48,6 +49,7 @@ FormalInputs formal_inputs(const Op& op) {
   if (dynamic_cast<const If*>(&op)) return {1, 0};
   if (const auto* loop = dynamic_cast<const Loop*>(&op)) return {2 + static_cast<size_t>(loop->carried), 2 + static_cast<size_t>(loop->carried)};
   if (const auto* scan = dynamic_cast<const Scan*>(&op)) return {static_cast<size_t>(scan->states + scan->scans), static_cast<size_t>(scan->states + scan->scans)};
+  if (const auto* map = dynamic_cast<const SequenceMap*>(&op)) return {1 + static_cast<size_t>(map->others), 1 + static_cast<size_t>(map->others)};
   fail(ErrorKind::internal, "export does not know which inputs of ", op.name(), " are captures");
 }
 

@@ -72,7 +72,6 @@ OperatorForm form_of(const std::string& domain, const std::string& op_type, cons
     return form;
   }
   form.first_opset = std::max(form.first_opset, oldest_version(domain, op_type));
-  if (domain.empty()) form.first_opset = std::max(form.first_opset, kOldestImportedOpset);
   if (const auto* p = leading(*schema)) form.dtypes = types_of(*schema, *p);
   return form;
 }

@@ -135,20 +135,19 @@ void Weights::take_nodes(google::protobuf::RepeatedPtrField<onnx::NodeProto>& no
   for (auto& node : nodes) {
     for (auto& attribute : *node.mutable_attribute()) {
       if (attribute.has_t()) take_tensor(*attribute.mutable_t());
-      if (attribute.has_g()) take_graph(*attribute.mutable_g(), Take::all);
-      for (auto& graph : *attribute.mutable_graphs()) take_graph(graph, Take::all);
+      if (attribute.has_g()) take_graph(*attribute.mutable_g());
+      for (auto& graph : *attribute.mutable_graphs()) take_graph(graph);
     }
   }
 }
 
-void Weights::take_graph(onnx::GraphProto& graph, Take what) {
+void Weights::take_graph(onnx::GraphProto& graph) {
   for (auto& initializer : *graph.mutable_initializer()) take_tensor(initializer);
-  if (what == Take::all) take_nodes(*graph.mutable_node());
+  take_nodes(*graph.mutable_node());
 }
 
-void Weights::take(onnx::ModelProto& model, Take what) {
-  take_graph(*model.mutable_graph(), what);
-  if (what == Take::initializers) return;
+void Weights::take(onnx::ModelProto& model) {
+  take_graph(*model.mutable_graph());
   for (auto& function : *model.mutable_functions()) take_nodes(*function.mutable_node());
 }
 

@@ -10,27 +10,22 @@ namespace onecard {
 // type and data do not agree to the byte.
 Tensor tensor_from_proto(const onnx::TensorProto& proto, ExternalFiles* files);
 
-// Which tensors Weights::take moves out of a model.
-enum class Take { all, initializers };
-
 // The constants of one model. Large ones are moved out of the protobuf, whose TensorProto stays behind without data and stands for them.
 class Weights {
  public:
   Weights(const Path& model, const std::vector<Path>& allowed_roots) : files_(model, allowed_roots) {}
   // Moves every large or external tensor of the model here; what is left in its place has no elements and satisfies onnx's checker.
-  void take(onnx::ModelProto& model, Take what);
+  void take(onnx::ModelProto& model);
   ConstTensor of(const onnx::TensorProto& proto);
   ConstTensor of(const onnx::SparseTensorProto& proto);
   // The tensor moved out from here, or null.
   ConstTensor taken(const onnx::TensorProto& proto) const;
   std::vector<std::shared_ptr<const MappedFile>> data_files() const { return files_.opened(); }
-  // Forgets which TensorProto stands for what, before these are destroyed: others may come to lie where they were.
-  void forget() { taken_.clear(); }
-  // Lets `proto` stand for a tensor taken before.
+  // Lets `proto` stand for a tensor.
   void put(const onnx::TensorProto& proto, ConstTensor tensor) { taken_[&proto] = std::move(tensor); }
 
  private:
-  void take_graph(onnx::GraphProto& graph, Take what);
+  void take_graph(onnx::GraphProto& graph);
   void take_nodes(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes);
   void take_tensor(onnx::TensorProto& proto);
   ExternalFiles files_;

@@ -2,8 +2,11 @@
 
 #include "lib/ops/axes.h"
 #include "lib/ops/binary.h"
+#include "lib/ops/movement.h"
 #include "lib/ops/normalize.h"
 #include "lib/ops/operands.h"
+#include "lib/ops/reduce.h"
+#include "lib/ops/shape_ops.h"
 #include "lib/ops/unary.h"
 
 namespace onecard {
@@ -23,6 +26,38 @@ Value* add_elementwise(const OnnxNode& node, float epsilon) {
   Value* centred = node.add_op(Binary(BinaryFn::sub), {x, node.needed(3)});
   Value* normalized = node.add_op(Binary(BinaryFn::div), {centred, node.add_op(Unary({Fn::sqrt}), {safe})});
   return node.add_op(Binary(BinaryFn::add), {node.add_op(Binary(BinaryFn::mul), {normalized, node.needed(1)}), node.needed(2)});
+}
+
+// In training mode: normalized by the statistics of this x, which then move the running ones. Before opset 14 (marked by further outputs) the
+// statistics themselves are the last two outputs.
+std::vector<Value*> trained(const OnnxNode& node, const BatchNorm& op) {
+  Value* x = node.needed(0);
+  require(x->type.shape.has_rank() && x->type.shape.rank() >= 2, ErrorKind::model, "training mode of a tensor of unknown rank: ", x->type.text());
+  std::vector<int64_t> axes{0};
+  for (int64_t a = 2; a < x->type.shape.rank(); ++a) axes.push_back(a);
+  Value* others = int_list(node, axes);
+  const auto mean_of = [&](Value* v, KeepDims keep) {
+    Reduce mean;
+    mean.fn = ReduceFn::mean;
+    mean.keep_dims = keep;
+    return node.add_op(mean, {v, others});
+  };
+  const auto binary = [&](BinaryFn fn, Value* a, Value* b) { return node.add_op(Binary(fn), {a, b}); };
+  Value* centred = binary(BinaryFn::sub, x, mean_of(x, KeepDims::yes));
+  Value *mean = mean_of(x, KeepDims::no), *variance = mean_of(node.add_op(Unary({Fn::square}), {centred}), KeepDims::no);
+  const float momentum = node.attr("momentum", 0.9f);
+  const auto moved = [&](Value* running, Value* now) {
+    const DType dtype = running->type.dtype;
+    Cast to_running;
+    to_running.to = dtype;
+    if (now->type.dtype != dtype) now = node.add_op(to_running, {now});
+    const auto share = [&](Value* v, double part) { return binary(BinaryFn::mul, v, node.constant(scalar_tensor(dtype, part))); };
+    return binary(BinaryFn::add, share(running, static_cast<double>(momentum)), share(now, 1 - static_cast<double>(momentum)));
+  };
+  Value* y = node.add_op(op, {x, node.needed(1), node.needed(2), mean, variance});
+  std::vector<Value*> out{y, moved(node.needed(3), mean), moved(node.needed(4), variance)};
+  if (node.opset < 14) out.insert(out.end(), {mean, variance});
+  return out;
 }
 
 }  // namespace
@@ -63,10 +98,12 @@ std::optional<OnnxForm> BatchNorm::to_onnx(const Node&) const { return OnnxForm{
 std::vector<Value*> BatchNorm::from_onnx(const OnnxNode& node) {
   bool trains = node.attr<int64_t>("training_mode", 0) != 0;
   for (size_t i = 1; i < node.outputs.size(); ++i) trains = trains || node.wants(i);
-  require(!trains, ErrorKind::model, "BatchNormalization is in training mode; re-export the model in inference mode");
   BatchNorm op;
   op.epsilon = node.attr("epsilon", 1e-5f);
-  if (node.opset < 9 && node.attr<int64_t>("spatial", 1) == 0) return {add_elementwise(node, op.epsilon)};
+  const bool elementwise = node.opset < 9 && node.attr<int64_t>("spatial", 1) == 0;
+  require(!trains || !elementwise, ErrorKind::model, "BatchNormalization with spatial=0 is in training mode; re-export the model in inference mode");
+  if (trains) return trained(node, op);
+  if (elementwise) return {add_elementwise(node, op.epsilon)};
   return {node.add_op(op, {node.needed(0), node.needed(1), node.needed(2), node.needed(3), node.needed(4)})};
 }
 

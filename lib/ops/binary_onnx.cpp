@@ -42,7 +42,7 @@ constexpr BinaryForm kForms[] = {
 
 constexpr auto kNames = [] {
   std::array<OnnxName, std::size(kForms)> names{};
-  for (size_t i = 0; i < names.size(); ++i) names[i] = {"", kForms[i].op_type, 7};
+  for (size_t i = 0; i < names.size(); ++i) names[i] = {"", kForms[i].op_type, 1};
   return names;
 }();
 
@@ -53,17 +53,35 @@ Value* chain(const OnnxNode& node, const BinaryForm& form) {
   return node.add_op(Binary(BinaryFn::div), {y, node.constant(scalar_tensor(y->type.dtype, static_cast<double>(node.inputs.size())))});
 }
 
-// Before opset 7 a slope [C] stood for the channels, axis 1 of x; the version converter leaves such a slope as it is. Where it cannot mean
-// the last axis, it is given the extents of 1 that put it on the channels.
+// b with `count` extents of 1 behind its own.
+Value* widened(const OnnxNode& node, Value* b, int64_t count) {
+  if (count <= 0) return b;
+  std::vector<int64_t> axes;
+  for (int64_t i = 0; i < count; ++i) axes.push_back(b->type.shape.rank() + i);
+  return node.add_op(Unsqueeze(), {b, node.constant(Tensor::of<int64_t>({count}, axes))});
+}
+
+// Before opset 7 a slope [C] stood for the channels, axis 1 of x. Files converted to later opsets keep such slopes: where one cannot mean the
+// last axis, it means the channels too.
 Value* slope_of(const OnnxNode& node) {
   Value* slope = node.needed(1);
   const Shape &x = node.needed(0)->type.shape, &s = slope->type.shape;
   if (!x.has_rank() || !s.has_rank() || x.rank() <= 2 || s.rank() != 1 || s[0] == Dim(1)) return slope;
   const Dim& last = x[x.rank() - 1];
-  if (!last.is_number() || !s[0].is_number() || last == s[0] || !same_size(s[0], x[1])) return slope;
-  std::vector<int64_t> axes;
-  for (int64_t i = 1; i < x.rank() - 1; ++i) axes.push_back(i);
-  return node.add_op(Unsqueeze(), {slope, node.constant(Tensor::of<int64_t>({x.rank() - 2}, axes))});
+  const bool fits_last = !last.is_number() || !s[0].is_number() || last == s[0] || !same_size(s[0], x[1]);
+  return node.opset >= 7 && fits_last ? slope : widened(node, slope, x.rank() - 2);
+}
+
+// Before opset 7 attribute 'axis' says at which axis of a the extents of b begin; without it they are the last ones, as in later opsets.
+Value* aligned(const OnnxNode& node) {
+  Value* b = node.needed(1);
+  if (node.opset >= 7 || node.attr<int64_t>("broadcast", 0) == 0 || !node.has("axis")) return b;
+  const int64_t axis = node.needed_attr<int64_t>("axis");
+  const Shape &x = node.needed(0)->type.shape, &s = b->type.shape;
+  if (axis < 0 || (s.has_rank() && (s.rank() == 0 || s.elements() == Dim(1)))) return b;
+  require(x.has_rank() && s.has_rank(), ErrorKind::model, "broadcasts along axis ", axis, " operands of unknown rank");
+  require(axis + s.rank() <= x.rank(), ErrorKind::model, s.text(), " does not fit ", x.text(), " at axis ", axis);
+  return widened(node, b, x.rank() - axis - s.rank());
 }
 
 }  // namespace
@@ -81,7 +99,7 @@ std::vector<Value*> Binary::from_onnx(const OnnxNode& node) {
     require(direction == "LEFT" || direction == "RIGHT", ErrorKind::model, "direction='", direction, "' is not LEFT or RIGHT");
     if (direction == "RIGHT") fn = BinaryFn::shift_right;
   }
-  return {node.add_op(Binary(fn), {node.needed(0), fn == BinaryFn::prelu ? slope_of(node) : node.needed(1)})};
+  return {node.add_op(Binary(fn), {node.needed(0), fn == BinaryFn::prelu ? slope_of(node) : aligned(node)})};
 }
 
 std::optional<OnnxForm> Binary::to_onnx(const Node&) const {

@@ -87,13 +87,31 @@ std::optional<OnnxForm> Cast::to_onnx(const Node&) const {
 }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Cast", 6}, {"", "CastLike", 15}};
+constexpr OnnxName kNames[] = {{"", "Cast", 1}, {"", "CastLike", 15}};
 }
 const std::span<const OnnxName> Cast::kOnnx{kNames};
 
+namespace {
+
+// Before opset 6 the type is given by its name in onnx.proto, in any case.
+DType dtype_of_name(std::string name) {
+  constexpr std::pair<std::string_view, DType> kTypes[] = {{"FLOAT", DType::f32},   {"DOUBLE", DType::f64}, {"FLOAT16", DType::f16}, {"BOOL", DType::boolean}, {"INT8", DType::i8},
+                                                           {"INT16", DType::i16},   {"INT32", DType::i32},  {"INT64", DType::i64},   {"UINT8", DType::u8},     {"UINT16", DType::u16},
+                                                           {"UINT32", DType::u32}, {"UINT64", DType::u64}, {"STRING", DType::string}};
+  for (char& c : name)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  for (const auto& [text, dtype] : kTypes)
+    if (text == name) return dtype;
+  fail(ErrorKind::model, "casts to the unknown element type '", name, "'");
+}
+
+}  // namespace
+
 std::vector<Value*> Cast::from_onnx(const OnnxNode& node) {
   Cast op;
-  if (node.has("to")) {
+  if (node.has("to") && node.opset < 6) {
+    op.to = dtype_of_name(node.needed_attr<std::string>("to"));
+  } else if (node.has("to")) {
     const auto code = node.needed_attr<int64_t>("to");
     require(dtype_is_known(code), ErrorKind::model, "casts to the unknown element type ", code);
     op.to = static_cast<DType>(code);

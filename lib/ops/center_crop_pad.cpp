@@ -1,6 +1,6 @@
 #include "lib/ops/center_crop_pad.h"
 
-#include <cstring>
+#include "lib/ops/movement.h"
 
 namespace onecard {
 
@@ -26,7 +26,7 @@ int64_t margin(int64_t larger, int64_t smaller) { return larger > smaller ? (lar
 std::vector<TensorType> CenterCropPad::infer(const InferContext& in) const {
   in.type(1);                                         // raises when it is missing
   TensorType y = in.type(0);
-  require(y.dtype != DType::string && info(y.dtype).bits >= 8 && !y.quant, ErrorKind::model, "cannot crop or pad ", y.text());
+  require(y.container == Container::tensor && !y.quant, ErrorKind::model, "cannot crop or pad ", y.text());
   if (!y.shape.has_rank()) return {y};
   const auto resolved = resolved_axes(*this, y.shape.rank());
   const auto wanted = in.contents(1);
@@ -48,8 +48,8 @@ void CenterCropPad::reference(Inputs in, Outputs out) const {
     out[0] = Tensor(in[0]->dtype(), y);
   }
   const Dims y = out[0].dims();
-  const size_t width = static_cast<size_t>(info(in[0]->dtype()).bits / 8);
-  std::memset(out[0].raw(), 0, static_cast<size_t>(out[0].bytes()));
+  fill_elements(out[0], 0, out[0].elements(), nullptr);
+  const ElementCopier copy(*in[0], out[0]);
   const auto from = row_major_strides(x), to = row_major_strides(y);
   int64_t count = 1, source = 0, target = 0;
   Dims both(x.size());
@@ -62,7 +62,7 @@ void CenterCropPad::reference(Inputs in, Outputs out) const {
   for (int64_t i = 0; i < count; ++i) {
     int64_t rest = i, s = source, t = target;
     for (size_t a = x.size(); a-- > 0; rest /= both[a]) s += rest % both[a] * from[a], t += rest % both[a] * to[a];
-    std::memcpy(out[0].raw() + static_cast<size_t>(t) * width, in[0]->raw() + static_cast<size_t>(s) * width, width);
+    copy(s, t);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "lib/ops/col2im.h"
 
 #include "lib/base/parallel.h"
+#include "lib/ops/movement.h"
 #include "lib/ops/real_values.h"
 #include "lib/ops/window.h"
 
@@ -17,7 +18,7 @@ Window window_of(const Col2Im& op) { return {op.strides, op.dilations, op.pads, 
 std::vector<TensorType> Col2Im::infer(const InferContext& in) const {
   for (const size_t needed : {size_t{1}, size_t{2}}) in.type(needed);
   const TensorType& x = in.type(0);
-  visit_float(x.dtype, [](auto) {});
+  require(x.container == Container::tensor && x.dtype != DType::string && !x.quant, ErrorKind::model, "cannot add up ", x.text());
   require(!x.shape.has_rank() || x.shape.rank() == 3, ErrorKind::model, "x has shape ", x.shape.text(), "; it must be [N, C * block, L]");
   const auto image = in.contents(1);
   const auto block = in.ints(2);
@@ -51,6 +52,10 @@ void Col2Im::reference(Inputs in, Outputs out) const {
     out[0] = Tensor(in[0]->dtype(), y);
   }
   if (out[0].elements() == 0) return;
+  if (info(in[0]->dtype()).kind == DKind::complex) {
+    const ComplexParts x = complex_parts(*in[0]);
+    return deliver(out[0], complex_tensor(in[0]->dtype(), {std::move(evaluate(*this, {&x.real, in[1], in[2]})[0]), std::move(evaluate(*this, {&x.imaginary, in[1], in[2]})[0])}));
+  }
   const ConvGeometry g = window_geometry(window_of(*this), image, block);
   Dims steps;
   for (size_t i = 0; i < block.size(); ++i) steps.push_back(window_extent(window_of(*this), i, image[i], block[i]).number());

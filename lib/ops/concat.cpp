@@ -77,13 +77,13 @@ void Concat::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> Concat::to_onnx(const Node&) const { return OnnxForm{"Concat", {{"axis", axis}}, ""}; }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Concat", 4}};
+constexpr OnnxName kNames[] = {{"", "Concat", 1}};
 }
 const std::span<const OnnxName> Concat::kOnnx{kNames};
 
 std::vector<Value*> Concat::from_onnx(const OnnxNode& node) {
   Concat op;
-  op.axis = node.needed_attr<int64_t>("axis");
+  op.axis = node.opset < 4 ? node.attr<int64_t>("axis", 1) : node.needed_attr<int64_t>("axis");
   for (size_t i = 0; i < node.inputs.size(); ++i) node.needed(i);
   return {node.add_op(op, node.inputs)};
 }

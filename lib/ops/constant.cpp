@@ -27,7 +27,8 @@ ConstTensor value_of(const OnnxNode& node) {
   if (node.has("value_string")) return made(Tensor::strings({}, {node.needed_attr<std::string>("value_string")}));
   if (node.has("value_strings")) {
     auto strings = node.needed_attr<std::vector<std::string>>("value_strings");
-    return made(Tensor::strings({static_cast<int64_t>(strings.size())}, std::move(strings)));
+    const Dims dims{static_cast<int64_t>(strings.size())};
+    return made(Tensor::strings(dims, std::move(strings)));
   }
   fail(ErrorKind::model, "has no value");
 }

@@ -1,7 +1,6 @@
 #include "lib/ops/depth_to_space.h"
 
-#include <cstring>
-
+#include "lib/ops/movement.h"
 #include "lib/ops/onnx_enum.h"
 
 namespace onecard {
@@ -14,7 +13,7 @@ constexpr int64_t kBlockLimit = 1 << 15;
 
 void check(const TensorType& x, int64_t block) {
   require(block >= 1 && block <= kBlockLimit, ErrorKind::model, "blocksize is ", block);
-  require(x.dtype != DType::string && info(x.dtype).bits >= 8, ErrorKind::model, "cannot rearrange ", info(x.dtype).name);
+  require(x.container == Container::tensor, ErrorKind::model, "cannot rearrange ", x.text());
   require(!x.quant || x.quant->axis < 0, ErrorKind::model, "a value quantized per channel cannot be rearranged");
   require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects rank 4, the shape is ", x.shape.text());
 }
@@ -38,8 +37,6 @@ void for_pairs(const Dims& wide, int64_t block, DepthOrder order, F&& move) {
   }
 }
 
-size_t width_of(const Tensor& t) { return static_cast<size_t>(info(t.dtype()).bits / 8); }
-
 }  // namespace
 
 std::vector<TensorType> DepthToSpace::infer(const InferContext& in) const {
@@ -51,9 +48,9 @@ std::vector<TensorType> DepthToSpace::infer(const InferContext& in) const {
 }
 
 void DepthToSpace::reference(Inputs in, Outputs out) const {
-  const size_t width = width_of(out[0]);
   if (out[0].elements() == 0) return;
-  for_pairs(out[0].dims(), block, order, [&](int64_t deep, int64_t wide) { std::memcpy(out[0].raw() + static_cast<size_t>(wide) * width, in[0]->raw() + static_cast<size_t>(deep) * width, width); });
+  const ElementCopier copy(*in[0], out[0]);
+  for_pairs(out[0].dims(), block, order, [&](int64_t deep, int64_t wide) { copy(deep, wide); });
 }
 
 std::optional<OnnxForm> DepthToSpace::to_onnx(const Node& node) const {
@@ -81,15 +78,16 @@ std::vector<TensorType> SpaceToDepth::infer(const InferContext& in) const {
 }
 
 void SpaceToDepth::reference(Inputs in, Outputs out) const {
-  const size_t width = width_of(out[0]);
   if (out[0].elements() == 0) return;
-  for_pairs(in[0]->dims(), block, order,
-            [&](int64_t deep, int64_t wide) { std::memcpy(out[0].raw() + static_cast<size_t>(deep) * width, in[0]->raw() + static_cast<size_t>(wide) * width, width); });
+  const ElementCopier copy(*in[0], out[0]);
+  for_pairs(in[0]->dims(), block, order, [&](int64_t deep, int64_t wide) { copy(wide, deep); });
 }
 
 std::optional<OnnxForm> SpaceToDepth::to_onnx(const Node& node) const {
-  if (node.inputs[0]->type.quant || order != DepthOrder::block_first) return std::nullopt;  // opset 21 has no mode
-  return OnnxForm{"SpaceToDepth", {{"blocksize", block}}, ""};
+  if (node.inputs[0]->type.quant) return std::nullopt;
+  OnnxForm form{"SpaceToDepth", {{"blocksize", block}}, ""};
+  if (order != DepthOrder::block_first) form.attributes["mode"] = std::string("CRD");
+  return form;
 }
 
 const std::span<const OnnxName> SpaceToDepth::kOnnx{kSpaceNames};

@@ -8,9 +8,8 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "GlobalAveragePool", 1}, {"", "GlobalMaxPool", 1}, {"", "GlobalLpPool", 2}};
-constexpr std::pair<std::string_view, PoolFn> kFns[] = {
-    {"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
+constexpr OnnxName kNames[] = {{"", "GlobalAveragePool", 1}, {"", "GlobalMaxPool", 1}, {"", "GlobalLpPool", 1}};
+constexpr std::pair<std::string_view, PoolFn> kFns[] = {{"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
 
 double over_plane(const GlobalPool& op, std::span<const double> x, double lowest) {
   if (op.fn == PoolFn::max) {
@@ -78,7 +77,7 @@ std::vector<Value*> GlobalPool::from_onnx(const OnnxNode& node) {
   GlobalPool op;
   for (const auto& [name, fn] : kFns)
     if (node.op_type == name) op.fn = fn;
-  if (op.fn == PoolFn::lp) op.p = node.attr<int64_t>("p", 2);
+  if (op.fn == PoolFn::lp) op.p = onnx_norm(node);
   return node.add_all(std::move(op), {node.needed(0)});
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "lib/base/parallel.h"
+#include "lib/ops/arithmetic.h"
+#include "lib/ops/movement.h"
 #include "lib/ops/onnx_enum.h"
 #include "lib/ops/real_values.h"
 #include "lib/ops/window.h"
@@ -63,6 +65,28 @@ AxisTaps axis_taps(const GridSample& op, double coordinate, int64_t extent) {
   return taps;
 }
 
+// The elements that the nearest mode picks, of any type; zeros, or empty strings, outside.
+void pick_nearest(const GridSample& op, const Tensor& x, const std::vector<double>& grid, Tensor& y) {
+  const Dims plane = spatial_extents(x.dims());
+  const int64_t x_plane = element_count(plane), y_plane = element_count(spatial_extents(y.dims())), channels = x.dims()[1];
+  const std::vector<int64_t> strides = row_major_strides(plane);
+  const ElementCopier copy(x, y);
+  for (int64_t i = 0; i < x.dims()[0] * y_plane; ++i) {
+    int64_t from = 0;
+    bool outside = false;
+    for (size_t a = 0; a < plane.size(); ++a) {
+      const int64_t index = axis_taps(op, grid[static_cast<size_t>(i) * plane.size() + plane.size() - 1 - a], plane[a]).index[0];
+      outside = outside || index < 0;
+      from += index * strides[a];
+    }
+    for (int64_t c = i / y_plane * channels; c < (i / y_plane + 1) * channels; ++c) {
+      const int64_t to = c * y_plane + i % y_plane;
+      if (outside) fill_elements(y, to, 1, nullptr);
+      else copy(c * x_plane + from, to);
+    }
+  }
+}
+
 double read(const double* x, std::span<const AxisTaps> taps, std::span<const int64_t> strides, size_t axis) {
   double sum = 0;
   for (int i = 0; i < taps[axis].count; ++i) {
@@ -78,8 +102,8 @@ double read(const double* x, std::span<const AxisTaps> taps, std::span<const int
 
 std::vector<TensorType> GridSample::infer(const InferContext& in) const {
   const TensorType &x = in.type(0), &grid = in.type(1);
-  require(!x.quant, ErrorKind::model, "expects plain numbers, got ", x.text());
-  visit_float(x.dtype, [](auto) {});
+  const bool mixes = is_arithmetic_float(x.dtype) || is_byte_integer(x.dtype) || info(x.dtype).kind == DKind::complex;
+  require(!x.quant && x.container == Container::tensor && (mixes || mode == SampleMode::nearest), ErrorKind::model, kSampleModeNames[static_cast<size_t>(mode)], " sampling of ", x.text());
   visit_float(grid.dtype, [](auto) {});
   if (!x.shape.has_rank() || !grid.shape.has_rank()) return {TensorType(x.dtype, Shape::unranked())};
   const int64_t rank = x.shape.rank();
@@ -95,7 +119,14 @@ std::vector<TensorType> GridSample::infer(const InferContext& in) const {
 void GridSample::reference(Inputs in, Outputs out) const {
   const Dims x_dims = in[0]->dims(), plane = spatial_extents(x_dims);
   if (out[0].elements() == 0) return;
-  const std::vector<double> x = to_doubles(*in[0]), grid = to_doubles(*in[1]);
+  const std::vector<double> grid = to_doubles(*in[1]);
+  if (mode == SampleMode::nearest && !is_arithmetic_float(in[0]->dtype()) && element_count(plane) > 0) return pick_nearest(*this, *in[0], grid, out[0]);
+  if (info(in[0]->dtype()).kind == DKind::complex) {
+    const ComplexParts x = complex_parts(*in[0]);
+    return deliver(out[0], complex_tensor(in[0]->dtype(), {std::move(evaluate(*this, {&x.real, in[1]})[0]), std::move(evaluate(*this, {&x.imaginary, in[1]})[0])}));
+  }
+  const std::vector<double> x = to_doubles(*in[0]);
+  const bool whole = is_integer(in[0]->dtype());
   const int64_t x_plane = element_count(plane), y_plane = element_count(spatial_extents(out[0].dims())), channels = x_dims[1];
   if (x_plane == 0) return;
   const std::vector<int64_t> strides = row_major_strides(plane);
@@ -105,7 +136,7 @@ void GridSample::reference(Inputs in, Outputs out) const {
       const int64_t n = i / y_plane, o = i % y_plane;
       for (size_t a = 0; a < plane.size(); ++a) taps[a] = axis_taps(*this, grid[static_cast<size_t>(i) * plane.size() + plane.size() - 1 - a], plane[a]);
       for (int64_t c = n * channels; c < (n + 1) * channels; ++c) {
-        const double v = read(x.data() + c * x_plane, taps, strides, 0);
+        const double mixed = read(x.data() + c * x_plane, taps, strides, 0), v = whole ? std::trunc(mixed) : mixed;
         store_doubles(out[0], c * y_plane + o, {&v, 1});
       }
     }

@@ -4,7 +4,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "GRU", 7}};
+constexpr OnnxName kNames[] = {{"", "GRU", 1}};
 constexpr std::string_view kDefaults[] = {"Sigmoid", "Tanh"};
 
 RecurrentFields fields_of(const Gru& op) { return {op.direction, op.layout, op.activations, op.activation_alpha, op.activation_beta, op.clip, kDefaults, 3}; }

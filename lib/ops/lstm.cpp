@@ -4,7 +4,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "LSTM", 7}};
+constexpr OnnxName kNames[] = {{"", "LSTM", 1}};
 constexpr std::string_view kDefaults[] = {"Sigmoid", "Tanh", "Tanh"};
 
 RecurrentFields fields_of(const Lstm& op) { return {op.direction, op.layout, op.activations, op.activation_alpha, op.activation_beta, op.clip, kDefaults, 4}; }

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "lib/ops/integer_range.h"
+#include "lib/ops/matmul.h"
 #include "lib/ops/matrix_product.h"
 #include "lib/ops/operands.h"
+#include "lib/ops/quantize_linear.h"
 
 namespace onecard {
 DEFINE_OP(MatMulInteger)
@@ -101,8 +103,24 @@ void QLinearMatMul::reference(Inputs in, Outputs out) const {
 
 std::optional<OnnxForm> QLinearMatMul::to_onnx(const Node&) const { return OnnxForm{"QLinearMatMul", {}, {}}; }
 
+namespace {
+
+// With operands of 8-bit floats there are no exact integer sums: the real numbers are multiplied.
+Value* real_product(const OnnxNode& node) {
+  DequantizeLinear rows, columns;
+  rows.axis = -2;
+  columns.axis = -1;
+  Value* a = node.add_op(rows, {node.needed(0), node.needed(1), node.needed(2)});
+  Value* b = node.add_op(columns, {node.needed(3), node.needed(4), node.needed(5)});
+  return node.add_op(QuantizeLinear(), {node.add_op(MatMul(), {a, b}), node.needed(6), node.needed(7)});
+}
+
+}  // namespace
+
 std::vector<Value*> QLinearMatMul::from_onnx(const OnnxNode& node) {
   for (size_t i = 0; i < 8; ++i) node.needed(i);
+  for (const size_t i : {0, 3, 7})
+    if (is_float(node.inputs[i]->type.dtype)) return {real_product(node)};
   return {node.add_op(QLinearMatMul(), node.inputs)};
 }
 

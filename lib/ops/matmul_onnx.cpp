@@ -1,4 +1,5 @@
 #include "lib/ops/binary.h"
+#include "lib/ops/einsum.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/operands.h"
 #include "lib/ops/quantize.h"
@@ -8,7 +9,7 @@
 namespace onecard {
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "MatMul", 1}, {"", "Gemm", 7}};
+constexpr OnnxName kNames[] = {{"", "MatMul", 1}, {"", "Gemm", 1}};
 
 // C * beta as a constant of C's type where C is one, else a multiplication at run time.
 Value* scaled(const OnnxNode& node, Value* c, float beta) {
@@ -26,6 +27,17 @@ Value* transposed(const NodesBefore& before, Value* v) {
   Transpose swap;
   for (int64_t i = 0; i < rank; ++i) swap.perm.push_back(i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2);
   return before.add(swap, {v});
+}
+
+// The product alone. Operands of unknown rank cannot be transposed, but an equation says what is meant.
+Value* product_of(const MatMul& op, const NodesBefore& before, Value* a, Value* b) {
+  const bool swap_a = op.transpose_a == Transpose2::yes, swap_b = op.transpose_b == Transpose2::yes;
+  if ((swap_a && !a->type.shape.has_rank()) || (swap_b && !b->type.shape.has_rank())) {
+    Einsum product;
+    product.equation = std::string(swap_a ? "...ji," : "...ij,") + (swap_b ? "...kj->...ik" : "...jk->...ik");
+    return before.add(product, {a, b});
+  }
+  return before.add(MatMul(), {swap_a ? transposed(before, a) : a, swap_b ? transposed(before, b) : b});
 }
 
 bool has_epilogue(const MatMul& op, const Node& node) { return !op.activation.is_identity() || op.output || node.input(3); }
@@ -79,11 +91,7 @@ std::vector<Value*> MatMul::decompose(Graph& graph, Node& node) const {
   if (has_epilogue(*this, node) || is_quantized(node)) return {without_epilogue(*this, before, node)};
   if (is_bare(*this, node)) return {};
   Value *a = node.input(0), *b = node.input(1);
-  for (const auto& [transpose, v] : {std::pair{transpose_a, a}, std::pair{transpose_b, b}})
-    if (transpose == Transpose2::yes && !v->type.shape.has_rank()) return {};
-  if (transpose_a == Transpose2::yes) a = transposed(before, a);
-  if (transpose_b == Transpose2::yes) b = transposed(before, b);
-  Value* y = before.add(MatMul(), {a, b});
+  Value* y = product_of(*this, before, a, b);
   if (alpha != 1) y = before.add(Binary(BinaryFn::mul), {y, before.scalar(y->type.dtype, static_cast<double>(alpha))});
   if (node.input(2)) y = before.add(Binary(BinaryFn::add), {y, node.input(2)});
   return {y};

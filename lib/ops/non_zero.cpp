@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lib/ops/movement.h"
+#include "lib/ops/real_values.h"
 
 namespace onecard {
 
@@ -13,7 +14,9 @@ std::vector<char> nonzero_mask(const Tensor& x) {
   std::vector<char> mask(static_cast<size_t>(x.elements()));
   for (size_t i = 0; i < mask.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
-    mask[i] = x.dtype() == DType::string ? !x.text()[i].empty() : is_float(x.dtype()) ? x.at(at) != 0 : x.int_at(at) != 0;
+    if (x.dtype() == DType::string) mask[i] = !x.text()[i].empty();
+    else if (info(x.dtype()).kind == DKind::complex) mask[i] = complex_at(x, at) != 0.0;
+    else mask[i] = is_float(x.dtype()) ? x.at(at) != 0 : x.int_at(at) != 0;
   }
   return mask;
 }
@@ -22,7 +25,7 @@ std::vector<char> nonzero_mask(const Tensor& x) {
 
 std::vector<TensorType> NonZero::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(!x.quant && info(x.dtype).kind != DKind::complex, ErrorKind::model, "cannot compare ", x.text(), " with zero");
+  require(!x.quant, ErrorKind::model, "cannot compare ", x.text(), " with zero");
   return {TensorType(DType::i64, Shape{x.shape.has_rank() ? Dim(x.shape.rank()) : Dim::unknown(), Dim::unknown()})};
 }
 

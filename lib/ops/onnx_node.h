@@ -13,8 +13,8 @@ struct OnnxBody {
   std::vector<Value*> captures;                       // values of the enclosing graph, one per extra input
 };
 
-// One node of an ONNX file being imported into `graph`; knows nothing of protobuf. Opset differences from 7 on are settled by the ops'
-// from_onnx, which add nodes in the form of opset 21 and return the values of the node's outputs.
+// One node of an ONNX file being imported into `graph`; knows nothing of protobuf. Opset differences, from 1 on, are settled by the
+// ops' from_onnx, which add nodes in the form of opset 21 and return the values of the node's outputs.
 struct OnnxNode {
   std::string op_type, domain, name;
   int64_t opset = 0;                                  // of `domain`

@@ -120,7 +120,7 @@ void Pad::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> Pad::to_onnx(const Node&) const { return OnnxForm{"Pad", {{"mode", std::string(kPadModeNames[static_cast<size_t>(mode)])}}, ""}; }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Pad", 2}};
+constexpr OnnxName kNames[] = {{"", "Pad", 1}};
 }
 const std::span<const OnnxName> Pad::kOnnx{kNames};
 
@@ -130,13 +130,14 @@ std::vector<Value*> Pad::from_onnx(const OnnxNode& node) {
   const auto found = std::find(std::begin(kPadModeNames), std::end(kPadModeNames), mode);
   require(found != std::end(kPadModeNames), ErrorKind::model, "mode '", mode, "'");
   op.mode = static_cast<PadMode>(found - std::begin(kPadModeNames));
-  if (!node.has("pads")) {
+  const std::string_view pads = node.opset < 2 ? "paddings" : "pads";
+  if (!node.has(pads)) {
     node.needed(1);
     return {node.add_op(op, node.inputs)};
   }
   Tensor value(node.needed(0)->type.dtype, Dims{});
   if (const float v = node.attr<float>("value", 0.0f); v != 0) value.set(0, v);
-  return {node.add_op(op, {node.needed(0), list_input(node, "pads", 1), node.constant(std::move(value))})};
+  return {node.add_op(op, {node.needed(0), list_input(node, pads, 1), node.constant(std::move(value))})};
 }
 
 DEFINE_OP(Pad)

@@ -10,7 +10,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kPoolNames[] = {{"", "MaxPool", 1}, {"", "AveragePool", 1}, {"", "LpPool", 2}};
+constexpr OnnxName kPoolNames[] = {{"", "MaxPool", 1}, {"", "AveragePool", 1}, {"", "LpPool", 1}};
 
 void accumulate(PoolFn fn, int64_t p, const WindowRows& rows, const double* x, double* acc) {
   const auto each = [&](auto&& combine) {
@@ -122,7 +122,7 @@ std::vector<Value*> Pool::from_onnx(const OnnxNode& node) {
   for (const auto& [name, fn] : kFns)
     if (node.op_type == name) op.fn = fn;
   if (op.fn == PoolFn::average && node.attr<int64_t>("count_include_pad", 0) != 0) op.fn = PoolFn::average_with_padding;
-  if (op.fn == PoolFn::lp) op.p = node.attr<int64_t>("p", 2);
+  if (op.fn == PoolFn::lp) op.p = onnx_norm(node);
   return node.add_all(std::move(op), {node.needed(0)});
 }
 

@@ -1,5 +1,7 @@
 #include "lib/ops/pool_window.h"
 
+#include <cmath>
+
 #include <limits>
 
 namespace onecard {
@@ -87,6 +89,13 @@ void check_max_type(const TensorType& x) {
 double lowest_number(DType t) {
   if (is_float(t)) return -std::numeric_limits<double>::infinity();
   return info(t).kind == DKind::sint ? -static_cast<double>(int64_t{1} << (info(t).bits - 1)) : 0.0;
+}
+
+int64_t onnx_norm(const OnnxNode& node) {
+  if (node.opset >= 2) return node.attr<int64_t>("p", 2);
+  const float p = node.attr("p", 2.0f);
+  require(p >= 1 && p <= 1024 && p == std::floor(p), ErrorKind::model, "the norm's p is ", p, "; only whole numbers are supported");
+  return static_cast<int64_t>(p);
 }
 
 }  // namespace onecard

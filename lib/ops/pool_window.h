@@ -47,6 +47,8 @@ std::vector<Value*> decomposed_average(const O& op, Graph& graph, Node& node) {
 // Below every number of the type.
 double lowest_number(DType t);
 
+// The p of an Lp pooling, a float in opset 1; raises model when it is not whole.
+int64_t onnx_norm(const OnnxNode& node);
 // The attributes common to the ONNX poolings.
 template <class O>
 O pool_fields(const OnnxNode& node) {

@@ -1,9 +1,10 @@
 #include "lib/ops/random.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <numbers>
+#include <optional>
+#include <random>
+#include <utility>
 
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/data_ops.h"
@@ -13,42 +14,48 @@ namespace onecard {
 
 namespace {
 
-// Four random words for one counter (Philox 4x32-10).
-std::array<uint32_t, 4> philox(uint64_t counter, uint64_t seed) {
-  std::array<uint32_t, 4> x{static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0};
-  auto k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const uint64_t p = uint64_t{0xD2511F53u} * x[0], q = uint64_t{0xCD9E8D57u} * x[2];
-    x = {static_cast<uint32_t>(q >> 32) ^ x[1] ^ k0, static_cast<uint32_t>(q), static_cast<uint32_t>(p >> 32) ^ x[3] ^ k1, static_cast<uint32_t>(p)};
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+// numpy's RandomState: MT19937, doubles of 53 bits, normal numbers by Marsaglia's polar method in pairs.
+class RandomState {
+ public:
+  explicit RandomState(int64_t seed) : words_(static_cast<uint32_t>(seed)) {}
+  double uniform() {
+    const uint32_t high = words_() >> 5, low = words_() >> 6;
+    return (static_cast<double>(high) * 67108864.0 + static_cast<double>(low)) / 9007199254740992.0;
   }
-  return x;
-}
+  double normal() {
+    if (spare_) return *std::exchange(spare_, std::nullopt);
+    double a = 0, b = 0, square = 0;
+    do {
+      a = 2 * uniform() - 1;
+      b = 2 * uniform() - 1;
+      square = a * a + b * b;
+    } while (square >= 1 || square == 0);
+    const double factor = std::sqrt(-2 * std::log(square) / square);
+    spare_ = factor * a;
+    return factor * b;
+  }
 
-// Two independent numbers in [0, 1) of 53 bits.
-std::array<double, 2> uniform_pair(uint64_t counter, uint64_t seed) {
-  const auto w = philox(counter, seed);
-  const auto number = [](uint32_t high, uint32_t low) { return static_cast<double>(((uint64_t{high} << 32) | low) >> 11) * 0x1p-53; };
-  return {number(w[0], w[1]), number(w[2], w[3])};
-}
+ private:
+  std::mt19937 words_;
+  std::optional<double> spare_;
+};
 
-double draw(const RandomLike& op, const Tensor& x, int64_t i) {
-  const auto [u, v] = uniform_pair(static_cast<uint64_t>(i), static_cast<uint64_t>(op.seed));
+double draw(const RandomLike& op, RandomState& state, const Tensor& x, int64_t i) {
   switch (op.distribution) {
-    case Distribution::uniform: return op.low + u * (static_cast<double>(op.high) - op.low);
-    case Distribution::normal: return op.low + static_cast<double>(op.high) * std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::numbers::pi * v);
-    case Distribution::bernoulli: return u < x.at(i) ? 1 : 0;
+    case Distribution::uniform: return op.low + state.uniform() * (static_cast<double>(op.high) - op.low);
+    case Distribution::normal: return op.low + static_cast<double>(op.high) * state.normal();
+    case Distribution::bernoulli: break;
   }
-  return 0;
+  const double p = x.at(i), u = state.uniform();      // as numpy's binomial of one trial
+  return p <= 0.5 ? u > 1 - p : u <= p;
 }
 
-// The seed given, or one made from the node's name, so that nodes differ and runs repeat.
+// ONNX gives seeds as floats.
 int64_t seed_of(const OnnxNode& node) {
-  if (node.has("seed")) return std::bit_cast<int32_t>(node.needed_attr<float>("seed"));
-  uint64_t hash = 1469598103934665603u;
-  for (const char c : node.name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
-  return static_cast<int64_t>(hash);
+  if (!node.has("seed")) return seed_from_name(node.name);
+  const float seed = node.needed_attr<float>("seed");
+  require(std::abs(seed) < 0x1p32f, ErrorKind::model, "the seed is ", seed);
+  return static_cast<int64_t>(seed);
 }
 
 DType dtype_attr(const OnnxNode& node, DType otherwise) {
@@ -71,6 +78,12 @@ constexpr OnnxName kMultinomial[] = {{"", "Multinomial", 7}};
 
 }  // namespace
 
+int64_t seed_from_name(std::string_view name) {
+  uint64_t hash = 1469598103934665603u;               // FNV-1a
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  return static_cast<int64_t>(hash & 0xffffff);
+}
+
 std::vector<TensorType> RandomLike::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
   const bool allowed = is_arithmetic_float(dtype) || (distribution == Distribution::bernoulli && (is_byte_integer(dtype) || dtype == DType::boolean));
@@ -81,11 +94,12 @@ std::vector<TensorType> RandomLike::infer(const InferContext& in) const {
 
 void RandomLike::reference(Inputs in, Outputs out) const {
   Tensor& y = allocated(out[0], dtype, in[0]->dims());
-  for (int64_t i = 0; i < y.elements(); ++i) y.set(i, draw(*this, *in[0], i));
+  RandomState state(seed);
+  for (int64_t i = 0; i < y.elements(); ++i) y.set(i, draw(*this, state, *in[0], i));
 }
 
 std::optional<OnnxForm> RandomLike::to_onnx(const Node&) const {
-  OnnxForm form{"Bernoulli", {{"dtype", static_cast<int64_t>(dtype)}, {"seed", std::bit_cast<float>(static_cast<int32_t>(seed & 0x3fffffff))}}, ""};
+  OnnxForm form{"Bernoulli", {{"dtype", static_cast<int64_t>(dtype)}, {"seed", static_cast<float>(seed)}}, ""};
   if (distribution == Distribution::bernoulli) return form;
   const bool normal = distribution == Distribution::normal;
   form.op_type = normal ? "RandomNormalLike" : "RandomUniformLike";
@@ -123,12 +137,13 @@ void Multinomial::reference(Inputs in, Outputs out) const {
   const int64_t classes = x.dims()[1];
   Tensor& y = allocated(out[0], dtype, {x.dims()[0], samples});
   std::vector<double> sums(static_cast<size_t>(classes));
+  RandomState state(seed);
   for (int64_t b = 0; b < x.dims()[0]; ++b) {
     double largest = -INFINITY, sum = 0;
     for (int64_t c = 0; c < classes; ++c) largest = std::max(largest, x.at(b * classes + c));
     for (int64_t c = 0; c < classes; ++c) sums[static_cast<size_t>(c)] = sum += std::exp(x.at(b * classes + c) - largest);
     for (int64_t s = 0; s < samples; ++s) {
-      const double u = uniform_pair(static_cast<uint64_t>(b * samples + s), static_cast<uint64_t>(seed))[0] * sum;
+      const double u = state.uniform() * sum;
       int64_t c = 0;
       while (c + 1 < classes && sums[static_cast<size_t>(c)] <= u) ++c;
       y.set_int(b * samples + s, c);
@@ -138,7 +153,7 @@ void Multinomial::reference(Inputs in, Outputs out) const {
 
 std::optional<OnnxForm> Multinomial::to_onnx(const Node&) const {
   return OnnxForm{"Multinomial",
-                  {{"dtype", static_cast<int64_t>(dtype)}, {"sample_size", samples}, {"seed", std::bit_cast<float>(static_cast<int32_t>(seed & 0x3fffffff))}}, ""};
+                  {{"dtype", static_cast<int64_t>(dtype)}, {"sample_size", samples}, {"seed", static_cast<float>(seed)}}, ""};
 }
 
 const std::span<const OnnxName> Multinomial::kOnnx{kMultinomial};

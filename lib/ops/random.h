@@ -7,7 +7,7 @@ enum class Distribution : uint8_t { uniform, normal, bernoulli };
 inline constexpr std::string_view kDistributionNames[] = {"uniform", "normal", "bernoulli"};
 template <> inline constexpr std::span<const std::string_view> kEnumNames<Distribution>{kDistributionNames};
 // Random numbers with the extents of x: uniform in [low, high), normal of mean `low` and deviation `high`, or 1 with the probability that x gives
-// (bernoulli). They follow from the seed alone (Philox 4x32-10, Salmon et al. 2011), so that a run can be repeated.
+// (bernoulli). They follow from the seed alone, by the generator of ONNX's reference implementation (numpy's RandomState): a run can be repeated.
 struct RandomLike : OpBase<RandomLike> {
   static constexpr std::string_view kName = "random_like";
   Distribution distribution = Distribution::uniform;
@@ -38,5 +38,8 @@ struct Multinomial : OpBase<Multinomial> {
   static const std::span<const OnnxName> kOnnx;
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
+
+// A seed of 24 bits, exact in float, for a node that gives none: nodes differ and runs repeat.
+int64_t seed_from_name(std::string_view name);
 
 }  // namespace onecard

@@ -42,4 +42,31 @@ void store_doubles(Tensor& out, int64_t at, std::span<const double> values) {
   });
 }
 
+std::complex<double> complex_at(const Tensor& t, int64_t i) {
+  const auto at = static_cast<size_t>(2 * i);
+  if (t.dtype() == DType::c128) return {reinterpret_cast<const double*>(t.raw())[at], reinterpret_cast<const double*>(t.raw())[at + 1]};
+  return {reinterpret_cast<const float*>(t.raw())[at], reinterpret_cast<const float*>(t.raw())[at + 1]};
+}
+
+ComplexParts complex_parts(const Tensor& t) {
+  ComplexParts parts{Tensor(DType::f64, t.dims()), Tensor(DType::f64, t.dims())};
+  for (int64_t i = 0; i < t.elements(); ++i) {
+    const auto z = complex_at(t, i);
+    parts.real.set(i, z.real());
+    parts.imaginary.set(i, z.imag());
+  }
+  return parts;
+}
+
+Tensor complex_tensor(DType dtype, const ComplexParts& parts) {
+  Tensor t(dtype, parts.real.dims());
+  const auto write = [&](auto* to) {
+    using T = std::remove_reference_t<decltype(*to)>;
+    for (int64_t i = 0; i < t.elements(); ++i) to[2 * i] = static_cast<T>(parts.real.at(i)), to[2 * i + 1] = static_cast<T>(parts.imaginary.at(i));
+  };
+  if (dtype == DType::c128) write(reinterpret_cast<double*>(t.raw()));
+  else write(reinterpret_cast<float*>(t.raw()));
+  return t;
+}
+
 }  // namespace onecard

@@ -1,4 +1,6 @@
 #pragma once
+#include <complex>
+
 #include "lib/ir/tensor.h"
 
 namespace onecard {
@@ -15,5 +17,14 @@ ScaledValues scaled_values(const Tensor& t, int64_t channel_axis);
 std::vector<double> real_values(const Tensor& t);
 // Writes numbers from element `at` on; integers are rounded half to even and saturated.
 void store_doubles(Tensor& out, int64_t at, std::span<const double> values);
+
+// Element i of a complex tensor.
+std::complex<double> complex_at(const Tensor& t, int64_t i);
+// Real and imaginary parts of a complex tensor, in f64; and a complex tensor of these parts.
+struct ComplexParts {
+  Tensor real, imaginary;
+};
+ComplexParts complex_parts(const Tensor& t);
+Tensor complex_tensor(DType dtype, const ComplexParts& parts);
 
 }  // namespace onecard

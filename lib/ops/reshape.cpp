@@ -104,14 +104,16 @@ std::optional<OnnxForm> Reshape::to_onnx(const Node&) const {
 }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Reshape", 5}};
+constexpr OnnxName kNames[] = {{"", "Reshape", 1}};
 }
 const std::span<const OnnxName> Reshape::kOnnx{kNames};
 
 std::vector<Value*> Reshape::from_onnx(const OnnxNode& node) {
   Reshape op;
   if (node.attr<int64_t>("allowzero", 0) != 0) op.zero_means = ZeroMeans::zero;
-  return {node.add_op(op, {node.needed(0), node.needed(1)})};
+  Value* shape = list_input(node, "shape", 1);
+  require(shape, ErrorKind::model, "has no shape");
+  return {node.add_op(op, {node.needed(0), shape})};
 }
 
 DEFINE_OP(Reshape)

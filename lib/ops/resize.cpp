@@ -1,16 +1,16 @@
 #include "lib/ops/resize.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "lib/base/parallel.h"
+#include "lib/ops/movement.h"
 #include "lib/ops/real_values.h"
 
 namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "Resize", 10}, {"", "Upsample", 7}};
+constexpr OnnxName kNames[] = {{"", "Resize", 10}, {"", "Upsample", 1}};
 constexpr double kLargestExtent = 1e15;
 
 // Whether an optional list input is there and not empty; opset 11 wrote an empty list for "not given".
@@ -85,7 +85,7 @@ void extents_from_sizes(const Resize& op, const InferContext& in, const std::vec
 std::vector<TensorType> Resize::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   require(given(in, 2) != given(in, 3), ErrorKind::model, "exactly one of scales and sizes must be given");
-  require(x.dtype != DType::string && info(x.dtype).bits >= 8, ErrorKind::model, "cannot resize ", info(x.dtype).name);
+  require(x.container == Container::tensor, ErrorKind::model, "cannot resize ", x.text());
   require(mode == ResizeMode::nearest || (!x.quant && (is_float(x.dtype) || is_integer(x.dtype))), ErrorKind::model, "linear and cubic resize expect plain numbers, got ", x.text());
   require(mode != ResizeMode::nearest || antialias == Antialias::no, ErrorKind::model, "antialias is for linear and cubic");
   require(coordinates != Coordinates::tf_crop_and_resize || given(in, 1), ErrorKind::model, "tf_crop_and_resize needs a roi");
@@ -105,9 +105,10 @@ std::vector<TensorType> Resize::infer(const InferContext& in) const {
 
 namespace {
 
-// Elements picked one for one: any type, as stored bytes.
+// Elements picked one for one, of any type; what has no number for the extrapolated ones leaves them empty.
 void pick_nearest(const Tensor& x, const std::vector<ResizeAxis>& axes, float extrapolation, Tensor& y) {
-  const size_t width = static_cast<size_t>(info(x.dtype()).bits / 8);
+  const ElementCopier copy(x, y);
+  const bool numbers = is_float(x.dtype()) || is_integer(x.dtype()) || x.dtype() == DType::boolean;
   const auto strides = row_major_strides(x.dims());
   Dims at(axes.size(), 0);
   for (int64_t i = 0; i < y.elements(); ++i) {
@@ -118,8 +119,9 @@ void pick_nearest(const Tensor& x, const std::vector<ResizeAxis>& axes, float ex
       from += axes[a].index[o] * strides[a];
       outside = outside || (!axes[a].outside.empty() && axes[a].outside[o]);
     }
-    if (outside) y.set(i, extrapolation);
-    else std::memcpy(y.raw() + static_cast<size_t>(i) * width, x.raw() + static_cast<size_t>(from) * width, width);
+    if (!outside) copy(from, i);
+    else if (numbers) y.set(i, extrapolation);
+    else fill_elements(y, i, 1, nullptr);
     for (size_t a = axes.size(); a-- > 0 && ++at[a] == axes[a].out;) at[a] = 0;
   }
 }
@@ -196,6 +198,14 @@ E named(const OnnxNode& node, std::string_view key, E otherwise) {
 // An optional list that is there but empty counts as absent.
 Value* unless_empty(Value* v) { return v && v->type.shape.has_rank() && v->type.shape.rank() == 1 && v->type.shape[0] == Dim(0) ? nullptr : v; }
 
+// The scales of an Upsample, in the form of its opset.
+Value* upsample_scales(const OnnxNode& node) {
+  if (Value* scales = node.input(1)) return scales;
+  const auto list = node.opset >= 7 ? node.needed_attr<std::vector<float>>("scales")
+                                    : std::vector<float>{1, 1, node.needed_attr<float>("height_scale"), node.needed_attr<float>("width_scale")};
+  return node.constant(Tensor::of({static_cast<int64_t>(list.size())}, list));
+}
+
 }  // namespace
 
 std::vector<Value*> Resize::from_onnx(const OnnxNode& node) {
@@ -206,12 +216,7 @@ std::vector<Value*> Resize::from_onnx(const OnnxNode& node) {
     op.mode = mode == "nearest" ? ResizeMode::nearest : ResizeMode::linear;
     op.coordinates = Coordinates::asymmetric;
     op.nearest_mode = NearestMode::floor;
-    Value* scales = node.input(1);
-    if (!scales) {
-      const auto list = node.needed_attr<std::vector<float>>("scales");
-      scales = node.constant(Tensor::of({static_cast<int64_t>(list.size())}, list));
-    }
-    return node.add_all(std::move(op), {node.needed(0), nullptr, scales});
+    return node.add_all(std::move(op), {node.needed(0), nullptr, upsample_scales(node)});
   }
   op.mode = named(node, "mode", ResizeMode::nearest);
   op.coordinates = named(node, "coordinate_transformation_mode", Coordinates::half_pixel);

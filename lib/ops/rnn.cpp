@@ -4,7 +4,7 @@ namespace onecard {
 
 namespace {
 
-constexpr OnnxName kNames[] = {{"", "RNN", 7}};
+constexpr OnnxName kNames[] = {{"", "RNN", 1}};
 constexpr std::string_view kDefaults[] = {"Tanh"};
 
 RecurrentFields fields_of(const Rnn& op) { return {op.direction, op.layout, op.activations, op.activation_alpha, op.activation_beta, op.clip, kDefaults, 1}; }

@@ -90,7 +90,7 @@ std::optional<OnnxForm> Split::to_onnx(const Node& node) const {
 }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Split", 2}};
+constexpr OnnxName kNames[] = {{"", "Split", 1}};
 }
 const std::span<const OnnxName> Split::kOnnx{kNames};
 

@@ -1,6 +1,8 @@
 #include "lib/ops/tile.h"
 
+#include "lib/ops/data_ops.h"
 #include "lib/ops/movement.h"
+#include "lib/ops/shape_ops.h"
 
 namespace onecard {
 
@@ -54,11 +56,30 @@ void Tile::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> Tile::to_onnx(const Node&) const { return OnnxForm{"Tile", {}, ""}; }
 
 namespace {
-constexpr OnnxName kNames[] = {{"", "Tile", 6}};
+constexpr OnnxName kNames[] = {{"", "Tile", 1}};
 }
 const std::span<const OnnxName> Tile::kOnnx{kNames};
 
-std::vector<Value*> Tile::from_onnx(const OnnxNode& node) { return {node.add_op(Tile{}, {node.needed(0), node.needed(1)})}; }
+namespace {
+
+// Before opset 6: `tiles` repeats of one axis, both inputs.
+Value* repeats_of_one_axis(const OnnxNode& node) {
+  const auto axis = node.ints("", 2);
+  const Shape& x = node.needed(0)->type.shape;
+  require(axis && axis->size() == 1 && x.has_rank(), ErrorKind::model, "Tile before opset 6 needs a constant axis and an input of known rank");
+  const int64_t along = checked_axis(axis->front(), x.rank());
+  const auto ones = [&](int64_t count) { return int_list(node, std::vector<int64_t>(static_cast<size_t>(count), 1)); };
+  Cast to_i64;
+  to_i64.to = DType::i64;
+  Value* tiles = node.add_op(to_i64, {node.needed(1)});
+  return node.add_op(Concat{}, {ones(along), node.add_op(Reshape{}, {tiles, int_list(node, {1})}), ones(x.rank() - along - 1)});
+}
+
+}  // namespace
+
+std::vector<Value*> Tile::from_onnx(const OnnxNode& node) {
+  return {node.add_op(Tile{}, {node.needed(0), node.opset < 6 ? repeats_of_one_axis(node) : node.needed(1)})};
+}
 
 DEFINE_OP(Tile)
 

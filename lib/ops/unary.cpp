@@ -12,21 +12,22 @@ DEFINE_OP(Unary)
 namespace {
 
 bool is_float_test(Fn f) { return f == Fn::isnan || f == Fn::isinf; }
-// Functions that ONNX defines on integers too, where they are exact.
-bool takes_integers(Fn f) { return f == Fn::relu || f == Fn::abs || f == Fn::neg || f == Fn::sign || f == Fn::square; }
+// Functions that ONNX defines on integers too; the last two there mean the result in f32, cut to an integer.
+bool takes_integers(Fn f) { return f == Fn::relu || f == Fn::abs || f == Fn::neg || f == Fn::sign || f == Fn::square || f == Fn::erf || f == Fn::shrink; }
 // Functions whose result has the scale of its input: they can be done on the stored integers.
 bool keeps_scale(Fn f) { return f == Fn::identity || f == Fn::relu || f == Fn::clip; }
 
 template <class T>
-T integer_function(Fn f, T x) {
-  switch (f) {
+T integer_function(const Activation& f, T x) {
+  switch (f.fn) {
     case Fn::relu: return x > 0 ? x : T{0};
     case Fn::abs: return x > 0 ? x : wrap<T>(uint64_t{0} - static_cast<uint64_t>(x));
     case Fn::neg: return wrap<T>(uint64_t{0} - static_cast<uint64_t>(x));
     case Fn::sign: return x > 0 ? T{1} : x == 0 ? T{0} : static_cast<T>(-1);
     case Fn::bitwise_not: return wrap<T>(~static_cast<uint64_t>(x));
     case Fn::square: return wrap<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
-    default: fail(ErrorKind::internal, "no integer form of ", kFnNames[static_cast<size_t>(f)]);
+    case Fn::erf: case Fn::shrink: return narrow<T>(static_cast<double>(static_cast<float>(apply(f, static_cast<double>(x)))));
+    default: fail(ErrorKind::internal, "no integer form of ", kFnNames[static_cast<size_t>(f.fn)]);
   }
 }
 
@@ -87,7 +88,7 @@ std::optional<std::vector<Dim>> Unary::infer_contents(const InferContext& in) co
     if (f.fn == Fn::neg) d = Dim(0) - d;
     else if (!d.is_number()) d = Dim::unknown();
     else if (f.fn == Fn::logical_not) d = Dim(d.number() == 0);
-    else if (takes_integers(f.fn)) d = Dim(integer_function<int64_t>(f.fn, d.number()));
+    else if (takes_integers(f.fn)) d = Dim(integer_function<int64_t>(f, d.number()));
     else return std::nullopt;
   }
   return dims;
@@ -109,7 +110,7 @@ void Unary::reference(Inputs in, Outputs out) const {
     const auto to = y.data<T>();
     parallel_for(x.elements(), 4096, [&](int64_t begin, int64_t end) {
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-        if constexpr (std::is_integral_v<T>) to[i] = integer_function(f.fn, from[i]);
+        if constexpr (std::is_integral_v<T>) to[i] = integer_function(f, from[i]);
         else to[i] = narrow<T>(apply(f, static_cast<double>(from[i])));
       }
     });

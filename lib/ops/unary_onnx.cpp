@@ -109,7 +109,7 @@ constexpr SpecialForm kSpecial[] = {
     {{"", "Identity", 1}, import_identity},
     {{"", "Gelu", 1}, import_gelu},
     {{"", "IsInf", 1}, import_isinf},
-    {{"", "Clip", 6}, import_clip},
+    {{"", "Clip", 1}, import_clip},
     {{"com.microsoft", "Gelu", 1}, import_gelu},
     {{"com.microsoft", "FastGelu", 1}, import_fast_gelu},
     {{"com.microsoft", "BiasGelu", 1}, import_bias_gelu},
@@ -118,7 +118,7 @@ constexpr SpecialForm kSpecial[] = {
 
 constexpr auto kNames = [] {
   std::array<OnnxName, kFormCount + std::size(kSpecial)> names{};
-  for (size_t i = 0; i < kFormCount; ++i) names[i] = {"", kForms[i].op_type, 6};
+  for (size_t i = 0; i < kFormCount; ++i) names[i] = {"", kForms[i].op_type, 1};
   for (size_t i = 0; i < std::size(kSpecial); ++i) names[kFormCount + i] = kSpecial[i].onnx;
   return names;
 }();

@@ -4,18 +4,26 @@
 #include <numeric>
 
 #include "lib/ops/movement.h"
+#include "lib/ops/real_values.h"
 
 namespace onecard {
 
 namespace {
 
-// -1, 0 or 1 as one element comes before, with or after another; NaN last, with itself.
+// -1, 0 or 1 as one number comes before, with or after another; NaN last, with itself.
+int compare(double u, double v) {
+  if (u != u || v != v) return int(u != u) - int(v != v);
+  return int(u > v) - int(u < v);
+}
+
+// The same of two elements; complex ones by their real parts first, as numpy sorts them.
 int compare(const Tensor& x, int64_t a, int64_t b) {
   if (x.dtype() == DType::string) return x.text()[static_cast<size_t>(a)].compare(x.text()[static_cast<size_t>(b)]);
-  if (is_float(x.dtype())) {
-    const double u = x.at(a), v = x.at(b);
-    if (u != u || v != v) return int(u != u) - int(v != v);
-    return int(u > v) - int(u < v);
+  if (is_float(x.dtype())) return compare(x.at(a), x.at(b));
+  if (info(x.dtype()).kind == DKind::complex) {
+    const auto u = complex_at(x, a), v = complex_at(x, b);
+    const int c = compare(u.real(), v.real());
+    return c != 0 ? c : compare(u.imag(), v.imag());
   }
   const int64_t u = x.int_at(a), v = x.int_at(b);
   if (x.dtype() == DType::u64) return int(static_cast<uint64_t>(u) > static_cast<uint64_t>(v)) - int(static_cast<uint64_t>(u) < static_cast<uint64_t>(v));
@@ -78,7 +86,6 @@ void write_list(Tensor& out, const std::vector<int64_t>& values) {
 
 std::vector<TensorType> Unique::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(info(x.dtype).kind != DKind::complex, ErrorKind::model, "orders ", info(x.dtype).name);
   Shape shape = axis == kFlat ? Shape::unknown(1) : x.shape;
   Dim extent = x.shape.elements();
   if (axis != kFlat && shape.has_rank()) {

@@ -36,7 +36,8 @@ void WindowFunction::reference(Inputs in, Outputs out) const {
   const int64_t size = in[0]->int_at(0), period = periodic == Periodic::yes ? size : size - 1;
   if (!out[0].has_value()) out[0] = Tensor(dtype, {size});
   for (int64_t i = 0; i < size; ++i) {
-    const double w = period == 0 ? 1.0 : weight(fn, static_cast<double>(i) / static_cast<double>(period));
+    double w = period == 0 ? 1.0 : weight(fn, static_cast<double>(i) / static_cast<double>(period));
+    if (is_integer(dtype)) w = std::trunc(static_cast<double>(static_cast<float>(w)));  // as ONNX's cast of f32 weights
     store_doubles(out[0], i, {&w, 1});
   }
 }
