@@ -134,10 +134,10 @@ HWY_ATTR void store_sums(const TileFinish& t, int32_t* tile, const int32_t* row_
 }
 
 #if HWY_TARGET != HWY_SCALAR
-// The common end, whole panels with constants in registers: everything is counted in steps of y, so that one multiplication, one pair of
+// The common end, whole vectors with constants in registers: everything is counted in steps of y, so that one multiplication, one pair of
 // bounds and one rounding are all; a residual before the activation at most.
 template <class Y, class R>
-HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t rows) {
+HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t rows, int64_t columns) {
   const F32 d;
   const I32 d32;
   constexpr bool kBytes = sizeof(Y) == 1;
@@ -179,24 +179,24 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
   };
   for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
     one(tile, scale0, bias0, more0, from(at), y + at);
-    one(tile + lanes, scale1, bias1, more1, from(at + lanes), y + at + lanes);
+    if (columns > lanes) one(tile + lanes, scale1, bias1, more1, from(at + lanes), y + at + lanes);
   }
 }
 
 template <class Y>
-HWY_ATTR void finish_panel_of(const TileFinish& t, const int32_t* tile, int64_t rows) {
-  if (!t.place.residual) return finish_panel<Y, void>(t, tile, rows);
-  if (t.finish.residual == DType::f32) return finish_panel<Y, float>(t, tile, rows);
-  if (t.finish.residual == DType::i8) return finish_panel<Y, int8_t>(t, tile, rows);
-  finish_panel<Y, uint8_t>(t, tile, rows);
+HWY_ATTR void finish_panel_of(const TileFinish& t, const int32_t* tile, int64_t rows, int64_t columns) {
+  if (!t.place.residual) return finish_panel<Y, void>(t, tile, rows, columns);
+  if (t.finish.residual == DType::f32) return finish_panel<Y, float>(t, tile, rows, columns);
+  if (t.finish.residual == DType::i8) return finish_panel<Y, int8_t>(t, tile, rows, columns);
+  finish_panel<Y, uint8_t>(t, tile, rows, columns);
 }
 
 HWY_ATTR bool finish_fast(const TileFinish& t, const int32_t* tile, int64_t rows, int64_t columns) {
-  const bool common = !t.curve && !t.at.zero && columns == 2 * static_cast<int64_t>(hn::Lanes(F32()));
+  const bool common = !t.curve && !t.at.zero && columns % static_cast<int64_t>(hn::Lanes(F32())) == 0;
   if (!common || (t.place.residual && t.finish.order == AddOrder::after_activation)) return false;
-  if (t.finish.y == DType::f32) finish_panel_of<float>(t, tile, rows);
-  else if (t.finish.y == DType::i8) finish_panel_of<int8_t>(t, tile, rows);
-  else finish_panel_of<uint8_t>(t, tile, rows);
+  if (t.finish.y == DType::f32) finish_panel_of<float>(t, tile, rows, columns);
+  else if (t.finish.y == DType::i8) finish_panel_of<int8_t>(t, tile, rows, columns);
+  else finish_panel_of<uint8_t>(t, tile, rows, columns);
   return true;
 }
 #else
