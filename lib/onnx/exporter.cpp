@@ -6,6 +6,7 @@
 
 #include "lib/onnx/tensor_to_proto.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/retype.h"
 
 namespace onecard {
 
@@ -100,6 +101,10 @@ void Exporter::set_io(const Node& node, size_t inputs, const Names& names, onnx:
 void Exporter::add_node(const Node& node, Names& names, onnx::GraphProto& out) {
   ErrorScope scope("exporting node '" + (node.name.empty() ? node.output()->name : node.name) + "' (" + std::string(node.op->name()) + ")");
   if (node.as<Quantize>() || node.as<Dequantize>()) return add_quantize(node, names, out);
+  if (node.as<Retype>()) {                            // ONNX integers have no quantization of their own: whoever reads them states it
+    names[node.output()] = name_of(names, node.inputs[0]);
+    return;
+  }
   const auto form = node.op->to_onnx(node);
   require(form.has_value(), ErrorKind::internal, "has no ONNX form");
   const size_t inputs = node.op->subgraphs().empty() ? node.inputs.size() : formal_inputs(*node.op).node;

@@ -4,6 +4,7 @@
 #include "lib/onnx/exporter.h"
 #include "lib/ops/control.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/retype.h"
 
 namespace onecard {
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr int kMaxRounds = 64;                        // fused ops in fused ops
 
-bool has_form(const Node& node) { return node.as<Quantize>() || node.as<Dequantize>() || node.op->to_onnx(node).has_value(); }
+bool has_form(const Node& node) { return node.as<Quantize>() || node.as<Dequantize>() || node.as<Retype>() || node.op->to_onnx(node).has_value(); }
 
 void take_apart(Graph& graph, Node& node) {
   ErrorScope scope("node '" + (node.name.empty() ? node.output()->name : node.name) + "' (" + std::string(node.op->name()) + ")");

@@ -67,9 +67,10 @@ Executor::Executor(GraphPtr graph, Device& device, ExecutorOptions options, std:
 
 Executor::~Executor() = default;
 
-void Executor::set_tap(Tap tap) {
+void Executor::set_tap(Tap tap, std::function<bool(const Value&)> wants) {
   tap_ = std::move(tap);
-  for (auto& [graph, body] : bodies_) body->set_tap(tap_);
+  wants_ = std::move(wants);
+  for (auto& [graph, body] : bodies_) body->set_tap(tap_, wants_);
 }
 
 const Plan& Executor::prepare(const std::vector<TensorType>& inputs) { return prepared_for(inputs).plan; }
@@ -222,6 +223,7 @@ void Executor::show(Prepared& p, Run& run, size_t index) {
     if (s.out[i] < 0) continue;
     const auto b = static_cast<size_t>(s.out[i]);
     const Value& value = *s.node->outputs[i];
+    if (wants_ && !wants_(value)) continue;
     if (p.plan.buffers[b].kind == BufferKind::pool) {
       if (run.pool[b].has_value() && run.pool[b].type().container == Container::tensor) tap_(value, run.pool[b]);
       continue;
@@ -288,7 +290,7 @@ std::vector<Tensor> Executor::run_body(const Graph& body, const std::vector<cons
     ExecutorOptions left = options_;
     if (left.memory_limit_bytes) *left.memory_limit_bytes -= largest_.peak_bytes - largest_.reserve_bytes;
     executor.reset(new Executor(GraphPtr(graph_, &body), device_, left, weights_, widened_));
-    if (tap_) executor->set_tap(tap_);
+    if (tap_) executor->set_tap(tap_, wants_);
   }
   return executor->run(inputs);
 }

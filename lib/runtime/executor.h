@@ -42,7 +42,8 @@ class Executor {
   MemorySummary memory() const;
   const Graph& graph() const { return *graph_; }
   Device& device() const { return device_; }
-  void set_tap(Tap tap);
+  // `wants`, where given, chooses what is shown: what is not costs nothing.
+  void set_tap(Tap tap, std::function<bool(const Value&)> wants = nullptr);
   void set_step_timer(StepTimer timer) { timer_ = std::move(timer); }
 
  private:
@@ -68,6 +69,7 @@ class Executor {
   MemorySummary largest_;
   int64_t pool_peak_bytes_ = 0;
   Tap tap_;
+  std::function<bool(const Value&)> wants_;
   StepTimer timer_;
 };
 

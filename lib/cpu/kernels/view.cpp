@@ -1,6 +1,7 @@
 // Ops whose output is the input's bytes under another type: nothing is launched.
 #include "lib/cpu/kernels.h"
 #include "lib/cpu/plain_step.h"
+#include "lib/ops/retype.h"
 #include "lib/ops/shape_ops.h"
 #include "lib/ops/unary.h"
 
@@ -10,7 +11,7 @@ namespace {
 bool is_view(const Op& op, const KernelQuery& q) {
   if (const auto* unary = dynamic_cast<const Unary*>(&op)) return unary->f.is_identity();
   if (const auto* cast = dynamic_cast<const Cast*>(&op)) return cast->to == q.in[0].dtype;
-  return dynamic_cast<const Reshape*>(&op) || dynamic_cast<const Flatten*>(&op) || dynamic_cast<const Squeeze*>(&op) ||
+  return dynamic_cast<const Retype*>(&op) || dynamic_cast<const Reshape*>(&op) || dynamic_cast<const Flatten*>(&op) || dynamic_cast<const Squeeze*>(&op) ||
          dynamic_cast<const Unsqueeze*>(&op);
 }
 
@@ -25,7 +26,7 @@ class ViewKernel : public Kernel {
   }
   std::unique_ptr<Step> prepare(const KernelQuery& q) const override {
     auto step = view_step(q);
-    if (dynamic_cast<const Unary*>(&q.op)) step->in_layouts[0] = step->out_layouts[0] = q.in_layouts[0];
+    if (dynamic_cast<const Unary*>(&q.op) || dynamic_cast<const Retype*>(&q.op)) step->in_layouts[0] = step->out_layouts[0] = q.in_layouts[0];
     return step;
   }
 };
