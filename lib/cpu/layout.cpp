@@ -95,6 +95,14 @@ memory::desc desc_of(const TensorType& type, const Layout& layout) {
   return own->desc();
 }
 
+Layout channels_last(const TensorType& type) {
+  using tag = memory::format_tag;
+  constexpr tag kLast[] = {tag::nwc, tag::nhwc, tag::ndhwc};
+  const Dims dims = type.shape.numbers();
+  require(dims.size() >= 3 && dims.size() <= 5, ErrorKind::internal, "no channels-last form of ", type.text());
+  return layout_of(memory::desc(dims, dnnl_type(type.dtype), kLast[dims.size() - 3]));
+}
+
 std::optional<memory::desc> same_format(const memory::desc& like, const Dims& dims, memory::data_type type) {
   using tag = memory::format_tag;
   static constexpr tag kTags[] = {tag::abc,     tag::acb,     tag::aBc4b,    tag::aBc8b,   tag::aBc16b, tag::abcd,

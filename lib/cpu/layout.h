@@ -31,6 +31,8 @@ Layout layout_of(const dnnl::memory::desc& desc);
 dnnl::memory::desc plain_desc(const Dims& dims, dnnl::memory::data_type type);
 // The descriptor of a value of this static type in this layout.
 dnnl::memory::desc desc_of(const TensorType& type, const Layout& layout);
+// Channels innermost, of a value of rank 3 to 5.
+Layout channels_last(const TensorType& type);
 // The format of `like` for another tensor of the same rank; none when it is not one of the formats that activations take.
 std::optional<dnnl::memory::desc> same_format(const dnnl::memory::desc& like, const Dims& dims, dnnl::memory::data_type type);
 // "nChw16c" for activations of rank 3 to 5, "aBc8b" otherwise; with extents in front this names a packed form: see packed_key.

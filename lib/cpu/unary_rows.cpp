@@ -76,6 +76,9 @@ ONECARD_FUNCTION(Erf, erf_of(d, x))
 ONECARD_FUNCTION(Tanh, tanh_of(d, x))
 ONECARD_FUNCTION(Sigmoid, sigmoid_of(d, x))
 ONECARD_FUNCTION(Silu, hn::Mul(x, sigmoid_of(d, hn::Mul(x, hn::Set(d, a)))))
+ONECARD_FUNCTION(Gelu, gelu_of(d, x))
+ONECARD_FUNCTION(GeluTanh, gelu_tanh_of(d, x))
+ONECARD_FUNCTION(Mish, mish_of(d, x))
 ONECARD_FUNCTION(Floor, (static_cast<void>(d), hn::Floor(x)))
 ONECARD_FUNCTION(Ceil, (static_cast<void>(d), hn::Ceil(x)))
 ONECARD_FUNCTION(Round, (static_cast<void>(d), hn::Round(x)))
@@ -107,6 +110,9 @@ UnaryRow find_row(Fn fn) {
     case Fn::softsign: return row<Softsign>;
     case Fn::thresholded_relu: return row<ThresholdedRelu>;
     case Fn::silu: return vectors<Silu>;
+    case Fn::gelu: return vectors<Gelu>;
+    case Fn::gelu_tanh: return vectors<GeluTanh>;
+    case Fn::mish: return vectors<Mish>;
     case Fn::clip: return row<Clip>;
     case Fn::shrink: return row<Shrink>;
     case Fn::abs: return row<Abs>;

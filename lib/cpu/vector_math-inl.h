@@ -78,6 +78,25 @@ HWY_INLINE HWY_ATTR V erf_of(D d, V x) {
   return hn::IfThenElse(hn::Eq(x, x), hn::IfThenElse(hn::Lt(a, one), small, large), x);
 }
 
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR V gelu_of(D d, V x) {
+  const V half = hn::Mul(x, hn::Set(d, 0.5f));
+  return hn::MulAdd(half, erf_of(d, hn::Mul(x, hn::Set(d, 0.70710678118654752f))), half);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR V gelu_tanh_of(D d, V x) {
+  const V half = hn::Mul(x, hn::Set(d, 0.5f)), cube = hn::Mul(hn::Mul(x, x), hn::Mul(x, hn::Set(d, 0.044715f)));
+  return hn::MulAdd(half, tanh_of(d, hn::Mul(hn::Add(x, cube), hn::Set(d, 0.79788456080286536f))), half);
+}
+
+// x tanh(log(1 + e^x)) = x w / (w + 2) with w = e^x (e^x + 2); beyond 20 the factor is 1.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE HWY_ATTR V mish_of(D d, V x) {
+  const V two = hn::Set(d, 2.0f), e = exp_of(d, hn::Min(hn::Set(d, 20.0f), x)), w = hn::Mul(e, hn::Add(e, two));
+  return hn::Mul(x, hn::Div(w, hn::Add(w, two)));
+}
+
 }  // namespace onecard::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -47,6 +47,15 @@ class KeptBytes : public TensorSource {
   std::vector<std::byte> bytes_;
 };
 
+Tensor extreme_tensor(const TensorType& type, std::mt19937& rng) {
+  Tensor t(type);
+  const int64_t low = type.dtype == DType::u8 ? 0 : -128, high = low + 255;
+  const int64_t choices[] = {low, high, high, low, 0};
+  const auto most = rng() % 5;  // mostly one of them: sums grow as large as they can
+  for (int64_t i = 0; i < t.elements(); ++i) t.set_int(i, choices[rng() % 4 ? most : rng() % 5]);
+  return t;
+}
+
 Tensor random_tensor(const TensorType& type, std::mt19937& rng) {
   Tensor t(type);
   std::normal_distribution<float> normal;
@@ -163,7 +172,7 @@ void compute_expected(Run& run) {
 
 }  // namespace
 
-CaseResult run_kernel_case(Device& device, const std::string& graph_text, Given given, uint32_t seed) {
+CaseResult run_kernel_case(Device& device, const std::string& graph_text, Given given, uint32_t seed, Values values) {
   const Graph graph = parse_graph(graph_text);
   const Node& node = graph.nodes().front();
   std::mt19937 rng(seed);
@@ -173,7 +182,8 @@ CaseResult run_kernel_case(Device& device, const std::string& graph_text, Given 
     TensorType absent;
     absent.container = Container::none;
     run.in_types.push_back(v ? v->type : absent);
-    run.inputs.push_back(!v ? Tensor() : v->constant ? v->constant->clone() : random_tensor(v->type, rng));
+    const bool extreme = v && values == Values::extreme && (v->type.dtype == DType::i8 || v->type.dtype == DType::u8);
+    run.inputs.push_back(!v ? Tensor() : v->constant ? v->constant->clone() : extreme ? extreme_tensor(v->type, rng) : random_tensor(v->type, rng));
     const bool constant = v && v->name[0] == 'k';
     run.constants.push_back(v && v->constant ? v->constant
                             : constant ? std::make_shared<const Tensor>(Tensor::deferred(v->type, std::make_shared<KeptBytes>(run.inputs.back())))
@@ -205,7 +215,9 @@ CaseResult run_kernel_case(Device& device, const std::string& graph_text, Given 
   for (const auto* way : ways) {
     const auto got = run.once(way);
     for (size_t i = 0; i < got.size() && result.mismatch.empty(); ++i) {
-      result.mismatch = compare(run.expected[i], Tensor::view(run.out_types[i], got[i]->data()));
+      const Tensor made = Tensor::view(run.out_types[i], got[i]->data());
+      result.mismatch = compare(run.expected[i], made);
+      result.exact = result.exact && std::memcmp(made.raw(), run.expected[i].raw(), static_cast<size_t>(made.bytes())) == 0;
       if (!result.mismatch.empty() && way) result.mismatch += " (in place of input " + std::to_string(way->second) + ")";
     }
     if (result.mismatch.empty()) result.mismatch = run.broken;

@@ -1,0 +1,255 @@
+#include "lib/cpu/integer_finish.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "lib/cpu/vector_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "lib/cpu/integer_finish.cpp"
+#include "hwy/foreach_target.h"
+
+#include "hwy/highway.h"
+
+namespace onecard {
+#ifndef ONECARD_INTEGER_FINISH_ONCE
+#define ONECARD_INTEGER_FINISH_ONCE
+// The parameters of a tile as its loops want them.
+struct TileFinish {
+  IntegerFinish finish;
+  float least = -std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::infinity();  // of the activation
+  UnaryRow curve = nullptr;                                                                              // an activation that is more than those two
+  FinishColumns at;
+  FinishPlace place;
+};
+#endif
+}  // namespace onecard
+
+HWY_BEFORE_NAMESPACE();
+namespace onecard::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using I32 = hn::ScalableTag<int32_t>;
+using Floats = hn::Vec<F32>;
+constexpr int64_t kLanes = hn::MaxLanes(F32());
+
+template <class Byte>
+HWY_INLINE HWY_ATTR Floats real_bytes(const void* from, int64_t i, const PerTensor& quant) {
+  const I32 d;
+  const hn::Rebind<Byte, I32> d8;
+  const auto stored = hn::PromoteTo(d, hn::LoadU(d8, static_cast<const Byte*>(from) + i));
+  return hn::Mul(hn::ConvertTo(F32(), hn::Sub(stored, hn::Set(d, quant.zero))), hn::Set(F32(), quant.scale));
+}
+
+HWY_INLINE HWY_ATTR Floats residual_at(const TileFinish& t, const void* from, int64_t i) {
+  if (t.finish.residual == DType::f32) return hn::LoadU(F32(), static_cast<const float*>(from) + i);
+  if (t.finish.residual == DType::i8) return real_bytes<int8_t>(from, i, t.finish.residual_quant);
+  return real_bytes<uint8_t>(from, i, t.finish.residual_quant);
+}
+
+// Half to even, saturated before the conversion so that it cannot overflow.
+template <class Byte>
+HWY_INLINE HWY_ATTR void store_bytes(Floats v, const PerTensor& quant, void* to, int64_t i) {
+  const F32 d;
+  const auto bound = [&](int32_t limit) HWY_ATTR { return hn::Set(d, static_cast<float>(limit - quant.zero)); };
+  const Floats scaled = hn::Div(v, hn::Set(d, quant.scale));
+  const Floats inside = hn::Min(bound(std::numeric_limits<Byte>::max()), hn::Max(bound(std::numeric_limits<Byte>::min()), scaled));
+  const auto stored = hn::Add(hn::NearestInt(inside), hn::Set(I32(), quant.zero));
+  const hn::Rebind<Byte, I32> d8;
+  hn::StoreU(hn::DemoteTo(d8, stored), d8, static_cast<Byte*>(to) + i);
+}
+
+HWY_INLINE HWY_ATTR void store_at(const TileFinish& t, Floats v, void* to, int64_t i) {
+  if (t.finish.y == DType::f32) return hn::StoreU(v, F32(), static_cast<float*>(to) + i);
+  if (t.finish.y == DType::i8) return store_bytes<int8_t>(v, t.finish.y_quant, to, i);
+  store_bytes<uint8_t>(v, t.finish.y_quant, to, i);
+}
+
+HWY_INLINE HWY_ATTR hn::Vec<I32> whole_sum(const TileFinish& t, const int32_t* sums, int32_t row_sum, int64_t j) {
+  const I32 d;
+  const auto sum = hn::LoadU(d, sums + j);
+  return t.at.zero ? hn::Sub(sum, hn::Mul(hn::LoadU(d, t.at.zero + j), hn::Set(d, row_sum))) : sum;
+}
+
+HWY_INLINE HWY_ATTR Floats real_sum(const TileFinish& t, const int32_t* sums, int32_t row_sum, int64_t j) {
+  const F32 d;
+  const Floats v = hn::ConvertTo(d, whole_sum(t, sums, row_sum, j));
+  return hn::MulAdd(v, hn::LoadU(d, t.at.scale + j), hn::LoadU(d, t.at.bias + j));
+}
+
+HWY_INLINE HWY_ATTR Floats bounded(const TileFinish& t, Floats v) {
+  const F32 d;
+  return hn::Min(hn::Set(d, t.most), hn::Max(hn::Set(d, t.least), v));  // in this order NaN stays
+}
+
+enum class Part { whole, before_curve, after_curve };
+
+// The vector at column j; `residual` and `y` are its row's. A curve needs the whole tile between the two parts.
+template <Part P>
+HWY_INLINE HWY_ATTR void finish_vector(const TileFinish& t, int32_t* sums, int32_t row_sum, int64_t j, const void* residual, void* y, int64_t i) {
+  const F32 d;
+  auto* reals = reinterpret_cast<float*>(sums);
+  const bool before = t.finish.order == AddOrder::before_activation;
+  Floats v = P == Part::after_curve ? hn::LoadU(d, reals + j) : real_sum(t, sums, row_sum, j);
+  if (P != Part::after_curve && residual && before) v = hn::Add(v, residual_at(t, residual, i));
+  if (P == Part::before_curve) return hn::StoreU(v, d, reals + j);
+  if (P == Part::whole) v = bounded(t, v);
+  if (residual && !before) v = hn::Add(v, residual_at(t, residual, i));
+  store_at(t, v, y, i);
+}
+
+template <Part P>
+HWY_ATTR void finish_rows(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
+  constexpr int64_t kWidest = kLanes * static_cast<int64_t>(sizeof(float));
+  const auto lanes = static_cast<int64_t>(hn::Lanes(F32())), width = 2 * lanes;
+  const int64_t y_width = info(t.finish.y).bits / 8, r_width = info(t.finish.residual).bits / 8;
+  for (int64_t m = 0; m < rows; ++m, tile += width) {
+    auto* y = static_cast<char*>(t.place.y) + m * t.place.stride * y_width;
+    const auto* residual = t.place.residual ? static_cast<const char*>(t.place.residual) + m * t.place.stride * r_width : nullptr;
+    const int32_t row_sum = row_sums ? row_sums[m] : 0;
+    int64_t j = 0;
+    for (; j + lanes <= columns; j += lanes) finish_vector<P>(t, tile, row_sum, j, residual, y, j);
+    if (j == columns) continue;
+    const auto rest = static_cast<size_t>(columns - j);
+    alignas(64) char residual_edge[kWidest] = {}, y_edge[kWidest];
+    if (residual) std::memcpy(residual_edge, residual + j * r_width, rest * static_cast<size_t>(r_width));
+    finish_vector<P>(t, tile, row_sum, j, residual ? residual_edge : nullptr, y_edge, 0);
+    if (P != Part::before_curve) std::memcpy(y + j * y_width, y_edge, rest * static_cast<size_t>(y_width));
+  }
+}
+
+HWY_ATTR void store_sums(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
+  const I32 d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d)), width = 2 * lanes;
+  for (int64_t m = 0; m < rows; ++m, tile += width) {
+    for (int64_t j = 0; t.at.zero && j < columns; j += lanes) hn::StoreU(whole_sum(t, tile, row_sums[m], j), d, tile + j);
+    std::memcpy(static_cast<int32_t*>(t.place.y) + m * t.place.stride, tile, static_cast<size_t>(columns) * sizeof(int32_t));
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+// The common end, whole panels with constants in registers: everything is counted in steps of y, so that one multiplication, one pair of
+// bounds and one rounding are all; a residual before the activation at most.
+template <class Y, class R>
+HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t rows) {
+  const F32 d;
+  const I32 d32;
+  constexpr bool kBytes = sizeof(Y) == 1;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const PerTensor yq = kBytes ? t.finish.y_quant : PerTensor{1, 0}, rq = t.finish.residual_quant;
+  const Floats per_step = hn::Set(d, 1 / yq.scale);
+  const Floats scale0 = hn::Mul(hn::LoadU(d, t.at.scale), per_step), scale1 = hn::Mul(hn::LoadU(d, t.at.scale + lanes), per_step);
+  const Floats bias0 = hn::Mul(hn::LoadU(d, t.at.bias), per_step), bias1 = hn::Mul(hn::LoadU(d, t.at.bias + lanes), per_step);
+  float least = t.least / yq.scale, most = t.most / yq.scale;
+  if constexpr (kBytes) {
+    least = std::max(least, static_cast<float>(std::numeric_limits<Y>::min() - yq.zero));
+    most = std::max(least, std::min(most, static_cast<float>(std::numeric_limits<Y>::max() - yq.zero)));
+  }
+  const Floats low = hn::Set(d, least), high = hn::Set(d, most), r_scale = hn::Set(d, rq.scale / yq.scale);
+  const auto y_zero = hn::Set(d32, yq.zero), r_zero = hn::Set(d32, rq.zero);
+  const auto one = [&](const int32_t* sums, Floats scale, Floats bias, const R* residual, Y* y) HWY_ATTR {
+    Floats v = hn::MulAdd(hn::ConvertTo(d, hn::LoadU(d32, sums)), scale, bias);
+    if constexpr (std::is_same_v<R, float>) v = hn::MulAdd(hn::LoadU(d, residual), r_scale, v);
+    else if constexpr (!std::is_void_v<R>)
+      v = hn::MulAdd(hn::ConvertTo(d, hn::Sub(hn::PromoteTo(d32, hn::LoadU(hn::Rebind<R, I32>(), residual)), r_zero)), r_scale, v);
+    v = hn::Min(high, hn::Max(low, v));
+    if constexpr (kBytes) {
+      const hn::Rebind<Y, I32> to;
+      hn::StoreU(hn::DemoteTo(to, hn::Add(hn::NearestInt(v), y_zero)), to, y);
+    } else {
+      hn::StoreU(v, d, y);
+    }
+  };
+  auto* y = static_cast<Y*>(t.place.y);
+  const auto* residual = static_cast<const R*>(t.place.residual);
+  const auto from = [&](int64_t i) -> const R* {
+    if constexpr (std::is_void_v<R>) return nullptr;
+    else return residual + i;
+  };
+  for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
+    one(tile, scale0, bias0, from(at), y + at);
+    one(tile + lanes, scale1, bias1, from(at + lanes), y + at + lanes);
+  }
+}
+
+template <class Y>
+HWY_ATTR void finish_panel_of(const TileFinish& t, const int32_t* tile, int64_t rows) {
+  if (!t.place.residual) return finish_panel<Y, void>(t, tile, rows);
+  if (t.finish.residual == DType::f32) return finish_panel<Y, float>(t, tile, rows);
+  if (t.finish.residual == DType::i8) return finish_panel<Y, int8_t>(t, tile, rows);
+  finish_panel<Y, uint8_t>(t, tile, rows);
+}
+
+HWY_ATTR bool finish_fast(const TileFinish& t, const int32_t* tile, int64_t rows, int64_t columns) {
+  const bool common = !t.curve && !t.at.zero && columns == 2 * static_cast<int64_t>(hn::Lanes(F32()));
+  if (!common || (t.place.residual && t.finish.order == AddOrder::after_activation)) return false;
+  if (t.finish.y == DType::f32) finish_panel_of<float>(t, tile, rows);
+  else if (t.finish.y == DType::i8) finish_panel_of<int8_t>(t, tile, rows);
+  else finish_panel_of<uint8_t>(t, tile, rows);
+  return true;
+}
+#else
+bool finish_fast(const TileFinish&, const int32_t*, int64_t, int64_t) { return false; }
+#endif
+
+HWY_ATTR void finish_all(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
+  if (t.finish.y == DType::i32) return store_sums(t, tile, row_sums, rows, columns);
+  if (finish_fast(t, tile, rows, columns)) return;
+  if (!t.curve) return finish_rows<Part::whole>(t, tile, row_sums, rows, columns);
+  finish_rows<Part::before_curve>(t, tile, row_sums, rows, columns);
+  auto* reals = reinterpret_cast<float*>(tile);
+  t.curve(reals, reals, rows * 2 * static_cast<int64_t>(hn::Lanes(F32())), t.finish.activation.alpha, t.finish.activation.beta);
+  finish_rows<Part::after_curve>(t, tile, row_sums, rows, columns);
+}
+
+}  // namespace
+}  // namespace onecard::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace onecard {
+
+HWY_EXPORT(finish_all);
+
+Support integer_finish_fits(const KernelQuery& q, const Activation& activation, size_t residual_input) {
+  const TensorType& y = q.out[0];
+  if (y.quant ? !per_tensor(y) : y.dtype != DType::f32) return no("y is neither f32 nor i8 or u8 quantized per tensor: " + y.text());
+  if (!activation.is_identity() && !float_unary_row(activation.fn))
+    return no("no code for " + std::string(kFnNames[static_cast<size_t>(activation.fn)]) + " after integer sums");
+  if (!q.has(residual_input)) return yes();
+  const TensorType& r = q.in[residual_input];
+  if (r.shape != y.shape) return no("residual " + r.text() + " is not of the output's shape");
+  if (r.quant ? !per_tensor(r) : r.dtype != DType::f32) return no("residual " + r.text() + " is neither f32 nor quantized per tensor");
+  return yes();
+}
+
+IntegerFinish integer_finish(const KernelQuery& q, const Activation& activation, AddOrder order, size_t residual_input) {
+  IntegerFinish f;
+  f.y = q.out[0].dtype;
+  f.y_quant = per_tensor(q.out[0]).value_or(PerTensor{1, 0});
+  f.activation = activation;
+  f.order = order;
+  if (!q.has(residual_input)) return f;
+  f.residual = q.in[residual_input].dtype;
+  f.residual_quant = per_tensor(q.in[residual_input]).value_or(PerTensor{1, 0});
+  return f;
+}
+
+void finish_tile(const IntegerFinish& finish, const FinishColumns& at, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns,
+                 const FinishPlace& place) {
+  TileFinish t;
+  t.finish = finish;
+  t.at = at;
+  t.place = place;
+  if (finish.activation.fn == Fn::relu) t.least = 0;
+  else if (finish.activation.fn == Fn::clip) t.least = finish.activation.alpha, t.most = finish.activation.beta;
+  else if (!finish.activation.is_identity()) t.curve = float_unary_row(finish.activation.fn);
+  HWY_DYNAMIC_DISPATCH(finish_all)(t, tile, row_sums, rows, columns);
+}
+
+}  // namespace onecard
+#endif

@@ -1,0 +1,36 @@
+#pragma once
+#include "lib/cpu/float_rows.h"
+#include "lib/cpu/onednn.h"
+#include "lib/ops/epilogue.h"
+
+namespace onecard {
+
+// What becomes of a sum of integer products: sum * scale + bias, the epilogue in f32, and rounding where y is quantized; or, for i32, the sum.
+struct IntegerFinish {
+  DType y = DType::f32;     // f32, i8, u8 or i32
+  PerTensor y_quant{1, 0};  // of i8 and u8
+  Activation activation;
+  AddOrder order = AddOrder::before_activation;
+  DType residual = DType::f32;     // f32, i8 or u8
+  PerTensor residual_quant{1, 0};  // of i8 and u8
+};
+// Whether y, residual and activation of a fused node are such.
+Support integer_finish_fits(const KernelQuery& q, const Activation& activation, size_t residual_input);
+IntegerFinish integer_finish(const KernelQuery& q, const Activation& activation, AddOrder order, size_t residual_input);
+
+// Per column of one panel, readable for all its columns; null: 1, 0, 0. `zero` is the weights' zero point, not yet taken from the sums.
+struct FinishColumns {
+  const float *scale = nullptr, *bias = nullptr;
+  const int32_t* zero = nullptr;
+};
+// Where the first element of a tile lies; rows are `stride` elements apart in y and residual (null: none).
+struct FinishPlace {
+  void* y = nullptr;
+  const void* residual = nullptr;
+  int64_t stride = 0;
+};
+// Finishes the first `columns` of a tile of panel rows, which is overwritten; row_sums[i] is the sum of the left operand's row.
+void finish_tile(const IntegerFinish& finish, const FinishColumns& at, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns,
+                 const FinishPlace& place);
+
+}  // namespace onecard

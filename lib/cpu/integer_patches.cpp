@@ -1,0 +1,106 @@
+#include "lib/cpu/integer_patches.h"
+
+#include <algorithm>
+#include <array>
+
+namespace onecard {
+namespace {
+
+class PatchRows : public IntegerRows {
+ public:
+  PatchRows(const PatchShape& s, ByteSign sign) : s_(s), sign_(sign) { whole_line_ = s.group == 1 && s.dilations[2] == 1; }
+
+  void fill(const void* x, int32_t zero, int64_t index, int64_t first, int64_t count, int16_t* to, int64_t stride) const override {
+    const auto* from = static_cast<const uint8_t*>(x) + index * s_.group_channels();
+    each_pixel(s_, first, count, [&](int64_t, int64_t image, const std::array<int64_t, 3>& origin) {
+      fill_row(from + image * s_.in[0] * s_.in[1] * s_.in[2] * s_.channels, origin, zero, to);
+      to += stride;
+    });
+  }
+
+ private:
+  void fill_row(const uint8_t* x, const std::array<int64_t, 3>& origin, int32_t zero, int16_t* to) const {
+    const int64_t line = s_.kernel[2] * s_.group_channels();
+    for (int64_t a = 0; a < s_.kernel[0]; ++a)
+      for (int64_t b = 0; b < s_.kernel[1]; ++b, to += line) {
+        const int64_t d = origin[0] + a * s_.dilations[0], h = origin[1] + b * s_.dilations[1];
+        if (d < 0 || d >= s_.in[0] || h < 0 || h >= s_.in[1]) std::fill_n(to, line, int16_t{0});
+        else fill_line(x + (d * s_.in[1] + h) * s_.in[2] * s_.channels, origin[2], zero, to);
+      }
+  }
+
+  // The positions along the innermost axis.
+  void fill_line(const uint8_t* x, int64_t origin, int32_t zero, int16_t* to) const {
+    const int64_t c = s_.group_channels(), kernel = s_.kernel[2];
+    if (!whole_line_) {
+      for (int64_t i = 0; i < kernel; ++i, to += c) {
+        const int64_t w = origin + i * s_.dilations[2];
+        if (w < 0 || w >= s_.in[2]) std::fill_n(to, c, int16_t{0});
+        else widen_integers(x + w * s_.channels, sign_, c, zero, to);
+      }
+      return;
+    }
+    const int64_t low = std::clamp<int64_t>(-origin, 0, kernel), high = std::clamp<int64_t>(s_.in[2] - origin, low, kernel);
+    std::fill_n(to, low * c, int16_t{0});
+    widen_integers(x + (origin + low) * c, sign_, (high - low) * c, zero, to + low * c);
+    std::fill_n(to + high * c, (kernel - high) * c, int16_t{0});
+  }
+
+  PatchShape s_;
+  ByteSign sign_;
+  bool whole_line_ = false;
+};
+
+void pack_patches(const PatchShape& s, const void* w, ByteSign sign, void* packed) {
+  const int64_t c = s.group_channels(), positions = s.positions(), k = c * positions, n = s.group_outputs();
+  const auto* from = static_cast<const uint8_t*>(w);
+  std::vector<uint8_t> turned(static_cast<size_t>(n * k));
+  for (int64_t g = 0; g < s.group; ++g) {
+    for (int64_t o = 0; o < n; ++o)
+      for (int64_t i = 0; i < c; ++i)
+        for (int64_t p = 0; p < positions; ++p) turned[static_cast<size_t>(o * k + p * c + i)] = from[((g * n + o) * c + i) * positions + p];
+    pack_integers(turned.data(), sign, 1, k, k, n, static_cast<char*>(packed) + g * packed_integer_bytes(k, n));
+  }
+}
+
+}  // namespace
+
+PatchShape patch_shape(const ConvGeometry& g, const Dims& x, const Dims& w, const Dims& y, int64_t group) {
+  PatchShape s;
+  s.images = x[0], s.channels = x[1], s.group = group, s.outputs = w[0];
+  const size_t axes = g.kernel.size(), skip = 3 - axes;
+  for (size_t i = 0; i < axes; ++i) {
+    s.in[skip + i] = x[i + 2], s.out[skip + i] = y[i + 2], s.kernel[skip + i] = g.kernel[i];
+    s.strides[skip + i] = g.strides[i], s.dilations[skip + i] = g.dilations[i], s.pads[skip + i] = g.pads_begin[i];
+  }
+  return s;
+}
+
+std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign) { return std::make_shared<PatchRows>(shape, sign); }
+
+IntegerProduct patch_product(const PatchShape& s, DType x) {
+  IntegerProduct p;
+  p.count = s.group, p.rows = s.out_pixels(), p.k = s.group_channels() * s.positions(), p.n = s.group_outputs();
+  p.y_stride = s.outputs;
+  ByteMatrices pixels{sign_of(x), {}, s.channels, 1};
+  for (int64_t g = 0; g < s.group; ++g) {
+    p.w.push_back(g * packed_integer_bytes(p.k, p.n));
+    p.y.push_back(g * p.n);
+    p.column.push_back(g * p.n);
+    pixels.offset.push_back(g * s.group_channels());
+  }
+  const bool each_pixel_alone = s.positions() == 1 && s.in == s.out;
+  p.left = each_pixel_alone ? matrix_rows(std::move(pixels), p.k) : patch_rows(s, sign_of(x));
+  return p;
+}
+
+PackedWeight packed_patches(size_t index, const PatchShape& s, DType w) {
+  PackedWeight packed;
+  packed.input = index;
+  packed.key = "int8 panels of " + std::to_string(integer_panel_columns()) + ", channels innermost, groups " + std::to_string(s.group);
+  packed.bytes = s.group * packed_integer_bytes(s.group_channels() * s.positions(), s.group_outputs());
+  packed.pack = [s, sign = sign_of(w)](const Tensor& plain, void* to) { pack_patches(s, plain.raw(), sign, to); };
+  return packed;
+}
+
+}  // namespace onecard

@@ -1,0 +1,65 @@
+// Conv of integers as exact products of int16 pairs, on any processor and with any zero points; channels innermost.
+#include "lib/cpu/conv_primitive.h"
+#include "lib/cpu/integer_patches.h"
+#include "lib/cpu/integer_weights.h"
+#include "lib/cpu/kernels.h"
+#include "lib/cpu/plain_step.h"
+
+namespace onecard {
+namespace {
+
+PatchShape shape_of(const Conv& op, const KernelQuery& q) {
+  const Dims x = q.in[0].shape.numbers(), w = q.in[1].shape.numbers();
+  return patch_shape(conv_geometry(op, x, w), x, w, q.out[0].shape.numbers(), op.group);
+}
+
+Support supports(const Conv& op, const KernelQuery& q) {
+  for (const Support& s : {operands_fit(q), conv_fits(q), integer_finish_fits(q, op.activation, 3), integer_bias_fits(q, 2)})
+    if (!s) return s;
+  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
+  if (!q.constants[1]) return no("w is not constant");
+  const auto w = byte_weights(q.in[1], 0, q.out[0].shape[1].number());
+  if (!w) return no("w is not i8 or u8 quantized per tensor or output channel: " + q.in[1].text());
+  const PatchShape s = shape_of(op, q);
+  return sums_fit(q.in[0], *w, s.group_channels() * s.positions());
+}
+
+std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
+  const PatchShape s = shape_of(op, q);
+  const PerTensor x = *per_tensor(q.in[0]);
+  ByteWeights w = *byte_weights(q.in[1], 0, s.outputs);
+  IntegerProduct p = patch_product(s, q.in[0].dtype);
+  p.finish = integer_finish(q, op.activation, op.add_order, 3);
+  for (float& scale : w.scale) scale *= x.scale;
+  p.scale = padded_columns(std::move(w.scale));
+  const int64_t workspace = p.share(q.threads);
+  const double flops = p.flops();
+  PackedWeight packed = packed_patches(1, s, w.dtype);
+  auto step = plain_step(q, [p = std::move(p), zero = x.zero, w_zero = std::move(w.zero)](const LaunchArgs& args) {
+    IntegerOperands with;
+    with.x = args.in[0], with.w = args.in[1], with.y = args.out[0], with.workspace = args.workspace;
+    with.bias = args.in.size() > 2 ? static_cast<const float*>(args.in[2]) : nullptr;
+    with.bias_count = p.y_stride;
+    with.residual = args.in.size() > 3 ? args.in[3] : nullptr;
+    with.x_zero = zero;
+    with.w_zero = w_zero.empty() ? nullptr : w_zero.data();
+    p.run(with);
+  });
+  step->workspace_bytes = workspace;
+  step->flops = flops;
+  step->weights.push_back(std::move(packed));
+  bind_integer_bias(*step, q, 2);
+  step->in_layouts[0] = channels_last(q.in[0]);
+  step->out_layouts[0] = channels_last(q.out[0]);
+  if (q.has(3)) {
+    step->in_layouts[3] = channels_last(q.in[3]);
+    allow_in_place(*step, q, {3});
+  }
+  return step;
+}
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_conv_bytes_kernel(const OneDnnPtr&) { return std::make_unique<KernelFor<Conv, supports, prepare>>("cpu.conv_int8"); }
+
+}  // namespace onecard

@@ -1,0 +1,218 @@
+// Our own kernels for products of bytes, each alone on a device, so that they are tested where oneDNN's would come first too. Scales are
+// powers of two: results must equal the definition to the last bit.
+#include <gtest/gtest.h>
+
+#include "lib/cpu/device.h"
+#include "lib/cpu/kernels.h"
+#include "lib/device/host_device.h"
+#include "tests/cpu/kernel_case.h"
+
+namespace onecard {
+namespace {
+
+class ByteDevice : public HostDevice {
+ public:
+  ByteDevice() : cpu_(make_cpu_device(0)) {
+    kernels_.push_back(make_conv_depthwise_bytes_kernel(nullptr));
+    kernels_.push_back(make_conv_bytes_kernel(nullptr));
+    kernels_.push_back(make_matmul_bytes_kernel(nullptr));
+    kernels_.push_back(make_matmul_integer_kernel(nullptr));
+    kernels_.push_back(make_conv_integer_kernel(nullptr));
+  }
+  std::string name() const override { return "bytes"; }
+  std::string description() const override { return "bytes"; }
+  bool computes(DType) const override { return true; }
+  std::span<const std::unique_ptr<Kernel>> kernels() const override { return kernels_; }
+  std::unique_ptr<Step> make_reorder(const TensorType& type, const Layout& from, const Layout& to) const override {
+    return cpu_->make_reorder(type, from, to);
+  }
+
+ private:
+  std::unique_ptr<Device> cpu_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+};
+
+enum class Match { exact, close };
+
+void check(const std::string& graph, const std::string& kernel, Match match = Match::exact) {
+  static ByteDevice device;
+  for (const Values values : {Values::random, Values::extreme})
+    for (const Given given : {Given::plain, Given::channels_last}) {
+      SCOPED_TRACE(graph);
+      const CaseResult r = run_kernel_case(device, graph, given, 11, values);
+      std::string why;
+      for (const auto& line : r.why_not) why += "\n" + line;
+      EXPECT_EQ(r.mismatch, "") << r.kernel;
+      EXPECT_EQ(r.kernel, kernel) << why;
+      if (match == Match::exact) { EXPECT_TRUE(r.exact); }
+    }
+}
+
+std::string typed(const std::string& type, const std::string& shape) {
+  const size_t brace = type.find('{');
+  return type.substr(0, brace) + "[" + shape + "]" + (brace == std::string::npos ? "" : type.substr(brace));
+}
+
+const char* const kBytes[] = {"u8{scale=[0.125], zero=[0]}",    "u8{scale=[0.125], zero=[255]}", "u8{scale=[0.125], zero=[117]}",
+                              "i8{scale=[0.125], zero=[-128]}", "i8{scale=[0.125], zero=[127]}", "i8{scale=[0.125], zero=[0]}"};
+
+struct ConvCase {
+  const char *x, *w, *y, *fields;
+};
+const ConvCase kConvs[] = {
+    {"1,3,19,23", "20,3,3,3", "1,20,10,12", "strides=[2,2], pads=[1,1,1,1]"},
+    {"2,16,7,9", "32,16,1,1", "2,32,7,9", ""},
+    {"1,24,8,8", "40,24,1,1", "1,40,4,4", "strides=[2,2]"},
+    {"1,17,9,5", "13,17,3,3", "1,13,9,5", "pads=[1,1,1,1]"},
+    {"1,24,6,6", "48,6,3,3", "1,48,6,6", "pads=[1,1,1,1], group=4"},
+    {"2,5,15,15", "7,5,3,3", "2,7,13,11", "dilations=[1,2]"},
+    {"1,6,15,15", "4,3,3,2", "1,4,7,13", "dilations=[2,3], strides=[2,1], group=2, pads=[1,0,2,1]"},
+    {"1,16,9,9", "16,16,3,3", "1,16,5,5", "auto_pad=same_upper, strides=[2,2]"},
+    {"1,8,9,10", "8,8,2,3", "1,8,10,11", "pads=[2,1,0,2]"},
+    {"1,40,33", "24,40,5", "1,24,33", "pads=[2,2]"},
+    {"1,4,5,6,7", "8,4,3,3,3", "1,8,5,6,7", "pads=[1,1,1,1,1,1]"},
+    {"3,2,1,1", "1,2,1,1", "3,1,1,1", ""},
+};
+const ConvCase kDepthwise[] = {
+    {"1,32,11,11", "32,1,3,3", "1,32,11,11", "pads=[1,1,1,1], group=32"},
+    {"2,19,11,9", "19,1,5,5", "2,19,6,5", "pads=[2,2,2,2], group=19, strides=[2,2]"},
+    {"1,5,9,9", "5,1,2,3", "1,5,9,6", "pads=[1,1,0,0], group=5, dilations=[1,2]"},
+    {"1,7,33", "7,1,5", "1,7,33", "pads=[2,2], group=7"},
+    {"1,40,3,4,5", "40,1,1,2,3", "1,40,3,3,3", "group=40"},
+};
+
+std::string conv_text(const ConvCase& c, const std::string& x, const std::string& w, const std::string& residual, const std::string& extra) {
+  std::string fields = c.fields;
+  if (!extra.empty()) fields += (fields.empty() ? "" : ", ") + extra;
+  const std::string outputs = std::string(c.w).substr(0, std::string(c.w).find(','));
+  return "graph(%x: " + typed(x, c.x) + ", %kw: " + typed(w, c.w) + ", %kb: i32[" + outputs + "]{scale=[0.015625], zero=[0]}" +
+         (residual.empty() ? "" : ", %r: " + typed(residual, c.y)) + ") { %y = conv(%x, %kw, %kb" + (residual.empty() ? "" : ", %r") + ") {" +
+         fields + "} return %y }";
+}
+
+// Every type of x meets some types of w, and over all cases every one.
+void check_conv_types(const ConvCase& c, const std::string& kernel) {
+  for (size_t i = 0; i < std::size(kBytes); ++i)
+    for (const size_t step : {0, 1, 3}) {
+      const char *x = kBytes[i], *w = kBytes[(i + step) % std::size(kBytes)];
+      if (step != 1) check(conv_text(c, x, w, "", ""), kernel);
+      if (step == 0) continue;
+      check(conv_text(c, x, w, "", "activation=relu, output={scale=[32], zero=[-7]}, output_dtype=i8"), kernel);
+    }
+}
+void check_conv_ends(const ConvCase& c, const std::string& kernel) {
+  for (const char* residual : {"", "f32", "i8{scale=[0.5], zero=[5]}", "u8{scale=[0.5], zero=[77]}"})
+    for (const char* order : {"before_activation", "after_activation"})
+      for (const char* out : {"", ", output={scale=[16], zero=[0]}, output_dtype=i8", ", output={scale=[64], zero=[101]}, output_dtype=u8"})
+        for (const char* f : {"identity", "relu", "clip(-3,6)"})
+          check(conv_text(c, kBytes[2], kBytes[4], residual, std::string("activation=") + f + ", add_order=" + order + out), kernel, Match::close);
+  for (const char* f : {"silu(1)", "gelu", "gelu_tanh", "mish", "hard_swish", "sigmoid", "tanh", "leaky_relu(0.1)"})
+    check(conv_text(c, "i8{scale=[0.001], zero=[3]}", kBytes[5], "f32", std::string("activation=") + f), kernel, Match::close);
+}
+
+TEST(ByteConv, GeometryAndTypes) {
+  for (const ConvCase& c : kConvs) check_conv_types(c, "cpu.conv_int8");
+}
+// Sums beyond 2^24, which f32 rounds.
+TEST(ByteConv, LongSums) {
+  for (const char* x : kBytes)
+    check(conv_text({"1,300,3,3", "70,300,3,3", "1,70,3,3", "pads=[1,1,1,1]"}, x, kBytes[3], "", ""), "cpu.conv_int8", Match::close);
+}
+TEST(ByteConv, Ends) {
+  for (const size_t i : {size_t{3}, size_t{1}}) check_conv_ends(kConvs[i], "cpu.conv_int8");
+}
+TEST(ByteConv, Depthwise) {
+  for (const ConvCase& c : kDepthwise) check_conv_types(c, "cpu.conv_depthwise_int8");
+  check_conv_ends(kDepthwise[1], "cpu.conv_depthwise_int8");
+}
+TEST(ByteConv, PerChannel) {
+  for (const char* group : {"1", "2"}) {
+    const std::string w = std::string(group) == "1" ? "3,4,3,3" : "4,2,3,3", n = w.substr(0, 1);
+    const std::string scale = n == "3" ? "[0.5,2,0.125]" : "[0.5,2,0.125,1]", zeros = n == "3" ? "[-128,127,3]" : "[-128,0,127,3]";
+    for (const char* x : kBytes)
+      check("graph(%x: " + typed(x, "1,4,9,9") + ", %kw: i8[" + w + "]{axis=0, scale=" + scale + ", zero=" + zeros + "}, %kb: f32[" + n +
+                "]) { %y = conv(%x, %kw, %kb) {group=" + group + "} return %y }",
+            "cpu.conv_int8", Match::close);
+  }
+  check(
+      "graph(%x: u8[1,3,9,9]{scale=[0.5], zero=[9]}, %kw: u8[3,1,3,3]{axis=0, scale=[0.5,2,1], zero=[0,128,255]}) { %y = conv(%x, %kw) {group=3} "
+      "return %y }",
+      "cpu.conv_depthwise_int8");
+}
+
+const struct {
+  const char *a, *b, *y, *fields;
+} kMatMuls[] = {
+    {"5,7", "7,9", "5,9", ""},
+    {"1,64", "64,33", "1,33", ""},
+    {"7,5", "7,9", "5,9", "transpose_a=yes"},
+    {"5,7", "9,7", "5,9", "transpose_b=yes"},
+    {"7,5", "9,7", "5,9", "transpose_a=yes, transpose_b=yes, alpha=0.5"},
+    {"2,3,5,7", "7,9", "2,3,5,9", "alpha=2"},
+    {"2,3,5,7", "2,3,7,9", "2,3,5,9", ""},
+    {"2,3,5,7", "1,3,7,9", "2,3,5,9", ""},
+    {"2,3,5,7", "3,9,7", "2,3,5,9", "transpose_b=yes, alpha=0.125"},
+    {"2,3,7,5", "7,9", "2,3,5,9", "transpose_a=yes"},
+    {"5,7", "4,7,9", "4,5,9", ""},
+    {"7", "7,9", "9", ""},
+    {"5,7", "7", "5", ""},
+    {"7", "3,7,2", "3,2", ""},
+    {"200,96", "96,160", "200,160", ""},
+    {"3,1500", "1500,40", "3,40", ""},
+    {"45,1501", "1501,19", "45,19", ""},
+    {"1,1", "1,1", "1,1", ""},
+};
+TEST(ByteMatMul, Forms) {
+  for (const auto& c : kMatMuls)
+    for (const char* a : kBytes)
+      for (const char* b : {kBytes[1], kBytes[3], kBytes[5]})
+        for (const char* name : {"b", "kb"})
+          check("graph(%a: " + typed(a, c.a) + ", %" + name + ": " + typed(b, c.b) + ") { %y = matmul(%a, %" + name + ") {" + c.fields +
+                    "} return %y }",
+                "cpu.matmul_int8");
+}
+TEST(ByteMatMul, Ends) {
+  for (const char* residual : {"", "f32", "i8{scale=[0.5], zero=[5]}"})
+    for (const char* out : {"", ", output={scale=[16], zero=[0]}, output_dtype=i8", ", output={scale=[64], zero=[101]}, output_dtype=u8"})
+      for (const char* bias : {"", "9", "1"})
+        check(std::string("graph(%a: u8[2,3,5,7]{scale=[0.25], zero=[128]}, %kb: i8[7,9]{scale=[0.5], zero=[0]}") +
+                  (*bias ? std::string(", %kbias: f32[") + bias + "]" : "") + (*residual ? ", %r: " + typed(residual, "2,3,5,9") : "") +
+                  ") { %y = matmul(%a, %kb, " + (*bias ? "%kbias" : "_") + (*residual ? ", %r" : "") + ") {activation=relu" + out + "} return %y }",
+              "cpu.matmul_int8", Match::close);
+  check(
+      "graph(%a: i8[3,8]{scale=[0.5], zero=[4]}, %kb: i8[4,8]{axis=0, scale=[1,2,4,0.5], zero=[1,-2,0,127]}) { %y = matmul(%a, %kb) "
+      "{transpose_b=yes} return %y }",
+      "cpu.matmul_int8");
+}
+
+TEST(ByteIntegerOps, MatMulInteger) {
+  for (const char* a : {"u8", "i8"})
+    for (const char* b : {"u8", "i8"})
+      for (const char* name : {"b", "kb"})
+        for (const char* zeros : {"", "a", "ab", "av"}) {
+          const std::string z = zeros;
+          std::string text = std::string("graph(%a: ") + a + "[2,13,37], %" + name + ": " + b + "[37,21]";
+          if (!z.empty()) text += std::string(", %za: ") + a + "[]";
+          if (z == "ab") text += std::string(", %zb: ") + b + "[]";
+          if (z == "av") text += std::string(", %zb: ") + b + "[21]";
+          text += std::string(") { %y = matmul_integer(%a, %") + name + (z.empty() ? "" : ", %za") + (z.size() == 2 ? ", %zb" : "") + ") return %y }";
+          check(text, "cpu.matmul_integer");
+        }
+}
+TEST(ByteIntegerOps, ConvInteger) {
+  for (const char* x : {"u8", "i8"})
+    for (const char* w : {"u8", "i8"})
+      for (const char* zeros : {"", "x", "xw", "xv"}) {
+        const std::string z = zeros;
+        std::string text = std::string("graph(%x: ") + x + "[2,6,9,7], %kw: " + w + "[8,3,3,2]";
+        if (!z.empty()) text += std::string(", %zx: ") + x + "[]";
+        if (z == "xw") text += std::string(", %zw: ") + w + "[]";
+        if (z == "xv") text += std::string(", %zw: ") + w + "[8]";
+        text += std::string(") { %y = conv_integer(%x, %kw") + (z.empty() ? "" : ", %zx") + (z.size() == 2 ? ", %zw" : "") +
+                ") {group=2, pads=[1,1,0,2], strides=[2,1]} return %y }";
+        check(text, "cpu.conv_integer");
+      }
+}
+
+}  // namespace
+}  // namespace onecard
