@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,26 @@ struct ValueRange {
 };
 enum class WeightPrecision { keep, int8 };
 enum class ActivationPrecision { keep, int8 };
-enum class PruneScope { tensor, global };
+enum class PruneScope { tensor, global, lamp };
 
 struct PruneOptions {
   double amount = 0;                                  // share of zeros over all prunable weights; 0: nothing
   PruneScope scope = PruneScope::tensor;
+};
+
+// How the values that a layer multiplies are stored: round(x / (scale * divisor[c])), divisor one per channel (axis 1 of what is convolved, else
+// the last) or empty for ones; i8, or u8 for values that are never negative.
+struct SiteQuantization {
+  DType dtype = DType::i8;
+  float scale = 1;
+  std::vector<float> divisor;
+  bool operator==(const SiteQuantization&) const = default;
+};
+// What compression has found for one layer: a node with constant weights.
+struct FoundLayer {
+  ConstTensor weight;                                 // instead of the one it has: floats, or integers with their quantization; null: stays
+  ConstTensor bias;                                   // instead of the one it has or has not; null: stays
+  std::optional<SiteQuantization> input;              // its integers; the weight counts with the divisor multiplied in
 };
 
 // What a pass may ask for besides the graph: options and calibration data, never files or devices.
@@ -27,6 +43,7 @@ struct PassContext {
   PruneOptions prune;
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
+  std::map<std::string, FoundLayer> found;            // by the name of the node's first output; ".r" behind it for R of lstm, gru, rnn
   std::vector<std::string> skip_layers;               // names of weighted nodes' outputs that stay in float
   int64_t fold_limit_bytes = int64_t{1} << 20;        // fold_constants makes no larger tensor unless it replaces as many bytes
   std::vector<std::string> notes;                     // what a pass wants the user to read: a line or two

@@ -1,7 +1,7 @@
 // w => w with its smallest |w| set to 0
 //   round(amount * n) of n elements, half to even, ties to the lowest index: torch.nn.utils.prune.l1_unstructured, per tensor, or one
-//   threshold over all of them. Prunable: constant float weights of rank 2 or more of conv, conv_transpose, matmul (b), and W and R of
-//   lstm, gru, rnn. A weight read in several places is pruned once and stays shared.
+//   threshold over all of them, or one over LAMP's scores w^2 / (sum of the squares of what is not smaller in its tensor), Lee 2021. Prunable: constant float weights of rank 2 or more of conv, conv_transpose, matmul (b), and W and R of
+//   lstm, gru, rnn; filter banks are left alone. A weight read in several places is pruned once and stays shared.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -14,6 +14,7 @@
 #include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/rnn.h"
+#include "passes/filter_bank.h"
 #include "passes/match.h"
 
 namespace onecard {
@@ -82,12 +83,17 @@ struct Prunable {
   ConstTensor constant;
   std::vector<Value*> values;
 };
-std::vector<Prunable> prunable_weights(const Graph& graph) {
+std::vector<Prunable> prunable_weights(const Graph& graph, PassContext& context) {
   std::vector<Prunable> found;
   std::map<const Tensor*, size_t> place;              // looked up, never iterated
   std::set<const Value*> seen;
-  for (const Node& node : graph.nodes())
-    for (const size_t i : weight_inputs(node)) {
+  for (const Node& node : graph.nodes()) {
+    const std::vector<size_t> inputs = weight_inputs(node);
+    if (inputs.size() == 1 && is_filter_bank(node)) {
+      context.notes.push_back("not pruned, a filter bank: " + node.inputs[1]->name);
+      continue;
+    }
+    for (const size_t i : inputs) {
       Value* w = node.input(i);
       if (!w || !w->constant || w->type.quant || !is_arithmetic_float(w->type.dtype) || w->constant->rank() < 2 || w->constant->elements() == 0) continue;
       if (!seen.insert(w).second) continue;
@@ -95,10 +101,52 @@ std::vector<Prunable> prunable_weights(const Graph& graph) {
       if (fresh) found.push_back({w->constant, {}});
       found[it->second].values.push_back(w);
     }
+  }
   return found;
 }
 
 int64_t share(double amount, int64_t elements) { return std::min(elements, static_cast<int64_t>(std::nearbyint(amount * static_cast<double>(elements)))); }
+
+// LAMP scores of a tensor's elements, ascending; they grow with the magnitude.
+std::vector<float> lamp_scores(const Tensor& w) {
+  std::vector<double> squares = to_doubles(w);
+  for (double& v : squares) v *= v;
+  std::sort(squares.begin(), squares.end());
+  std::vector<float> scores(squares.size());
+  double rest = 0;
+  for (size_t i = squares.size(); i-- > 0;) {
+    rest += squares[i];
+    scores[i] = rest > 0 ? static_cast<float>(squares[i] / rest) : 0.0f;
+  }
+  return scores;
+}
+
+// How many elements each tensor loses when the `total` smallest scores over all of them go.
+std::vector<int64_t> lamp_counts(const std::vector<Prunable>& weights, int64_t total) {
+  std::vector<std::vector<float>> scores;
+  for (const Prunable& w : weights) scores.push_back(lamp_scores(*materialize(w.constant)));
+  const auto below = [&](float bound) {
+    int64_t count = 0;
+    for (const auto& s : scores) count += std::upper_bound(s.begin(), s.end(), bound) - s.begin();
+    return count;
+  };
+  uint32_t low = 0, high = std::bit_cast<uint32_t>(1.0f);  // floats that are not negative are ordered as their bits are
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (below(std::bit_cast<float>(middle)) >= total) high = middle;
+    else low = middle + 1;
+  }
+  const float bound = std::bit_cast<float>(low);
+  std::vector<int64_t> counts;
+  int64_t left = total;
+  for (const auto& s : scores) left -= counts.emplace_back(std::lower_bound(s.begin(), s.end(), bound) - s.begin());
+  for (size_t i = 0; i < scores.size() && left > 0; ++i) {
+    const int64_t more = std::min<int64_t>(left, (std::upper_bound(scores[i].begin(), scores[i].end(), bound) - scores[i].begin()) - counts[i]);
+    counts[i] += more;
+    left -= more;
+  }
+  return counts;
+}
 
 int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Threshold& t, int64_t& all_zeros) {
   int64_t zeros = 0;
@@ -114,7 +162,7 @@ int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Th
 
 int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
   if (!(context.prune.amount > 0) || context.prune.amount > 1) return 0;
-  const std::vector<Prunable> weights = prunable_weights(graph);
+  const std::vector<Prunable> weights = prunable_weights(graph, context);
   std::vector<ConstTensor> all;
   int64_t elements = 0, changes = 0, zeros = 0;
   for (const Prunable& w : weights) {
@@ -125,9 +173,11 @@ int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
   const int64_t total = share(context.prune.amount, elements);
   if (global && total == 0) return 0;
   Threshold t = global ? threshold_of(all, total) : Threshold{};
-  for (const Prunable& w : weights) {
+  const std::vector<int64_t> lamp = context.prune.scope == PruneScope::lamp ? lamp_counts(weights, total) : std::vector<int64_t>{};
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Prunable& w = weights[i];
     if (!global) {
-      const int64_t count = share(context.prune.amount, w.constant->elements());
+      const int64_t count = lamp.empty() ? share(context.prune.amount, w.constant->elements()) : lamp[i];
       if (count == 0) continue;
       t = threshold_of({w.constant}, count);
     }

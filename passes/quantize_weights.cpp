@@ -1,10 +1,11 @@
 // conv(x, w) => conv(x, q), q = round(w / s) as i8, s = max|w| / 127 per output channel; conv_transpose, matmul likewise
-//   context.weights asks for it; w is a constant f32 of finite numbers; layers named in context.skip_layers stay. A grouped transposed
+//   context.weights asks for it; w is a constant f32 of finite numbers; layers named in context.skip_layers and filter banks stay. A grouped transposed
 //   convolution has no axis of output channels: one scale. A weight shared by nodes with the same axis stays shared.
 #include <algorithm>
 #include <cmath>
 
 #include "lib/ops/quantize.h"
+#include "passes/filter_bank.h"
 #include "passes/match.h"
 #include "passes/weights.h"
 
@@ -50,7 +51,7 @@ int64_t quantize_weights(Graph& graph, PassContext& context) {
   std::vector<ConstTensor> held;                      // keeps the keys of `made` from being reused
   for (Node& node : graph.nodes()) {
     const auto view = channel_view(node);
-    if (!view || stays_float(context, node)) continue;
+    if (!view || stays_float(context, node) || is_filter_bank(node)) continue;
     Value* w = node.inputs[1];
     if (w->type.quant || w->type.dtype != DType::f32 || node.inputs[0]->type.quant || node.inputs[0]->type.dtype != DType::f32) continue;
     const int64_t axis = channel_axis(node).value_or(-1);

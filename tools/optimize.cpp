@@ -90,6 +90,11 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
     j["accuracy"] = ordered_json::array();
     for (const auto& d : r.self_check) j["accuracy"].push_back({{"name", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
   }
+  if (!r.recipes.empty()) {
+    j["recipes"] = ordered_json::array();
+    for (const auto& t : r.recipes)
+      j["recipes"].push_back({{"stage", t.stage}, {"name", t.name}, {"db", t.decibels}, {"float_layers", t.float_layers}, {"chosen", t.chosen}});
+  }
   j["notes"] = r.notes;
   j["details"] = r.details;
   j["seconds"] = seconds;
@@ -126,6 +131,11 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
                        {{"output", "range error", "cosine"}}};
   for (const auto& d : r.self_check) accuracy.rows.push_back({d.name, number_text(d.range_error), number_text(d.cosine)});
   tables.push_back(std::move(accuracy));
+  if (!r.recipes.empty()) {
+    ReportTable recipes{"Recipes compared on held-out samples", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
+    for (const auto& t : r.recipes) recipes.rows.push_back({t.stage, t.name, number_text(t.decibels), std::to_string(t.float_layers), t.chosen ? "yes" : ""});
+    tables.push_back(std::move(recipes));
+  }
   if (!r.notes.empty()) {
     ReportTable notes{"Notes", {{"note"}}};
     for (const auto* list : {&r.notes, &r.details})

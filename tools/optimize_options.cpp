@@ -34,6 +34,13 @@ void check_precision(const OptimizeOptions& o) {
           "--calibration and --calibration-cache need --precision int8");
 }
 
+std::optional<PruneScope> scope_of(const std::string& text) {
+  if (text == "tensor") return PruneScope::tensor;
+  if (text == "global") return PruneScope::global;
+  if (text == "lamp") return PruneScope::lamp;
+  return std::nullopt;
+}
+
 double prune_amount(const OptimizeOptions& o) {
   if (o.prune.empty()) return 0;
   double amount = -1;
@@ -49,9 +56,8 @@ void check_prune(const OptimizeOptions& o) {
   const bool more = !o.prune_scope.empty() || !o.prune_score.empty() || !o.prune_repair.empty() || !o.prune_only.empty() || !o.prune_skip.empty();
   require(!o.prune.empty() || !more, ErrorKind::usage,
           "--prune-scope, --prune-score, --prune-repair, --prune-only and --prune-skip need --prune AMOUNT");
-  if (o.prune_scope == "lamp") comes_later("--prune-scope lamp", "this one has auto, tensor and global");
-  require(o.prune_scope.empty() || o.prune_scope == "auto" || o.prune_scope == "tensor" || o.prune_scope == "global", ErrorKind::usage,
-          "--prune-scope ", o.prune_scope, ": the scopes are auto, tensor and global");
+  require(o.prune_scope.empty() || o.prune_scope == "auto" || scope_of(o.prune_scope), ErrorKind::usage, "--prune-scope ", o.prune_scope,
+          ": the scopes are auto, tensor, global and lamp");
   if (o.prune_score == "wanda") comes_later("--prune-score wanda", "this one has l1 and auto");
   require(o.prune_score.empty() || o.prune_score == "auto" || o.prune_score == "l1", ErrorKind::usage, "--prune-score ", o.prune_score,
           ": the scores are l1 and auto");
@@ -111,7 +117,7 @@ void add_options(CLI::App& app, OptimizeOptions& o) {
   app.add_option("--calibration", o.calibration, "how activation ranges are chosen: auto or minmax");
   app.add_option("--calibration-cache", o.calibration_cache, "ranges read from, or written to, this text file");
   app.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
-  app.add_option("--prune-scope", o.prune_scope, "auto, tensor or global: among which weights the smallest are looked for");
+  app.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
   app.add_option("--prune-score", o.prune_score, "l1 or auto");
   app.add_option("--prune-repair", o.prune_repair, "auto or none");
   add_list(app, "--prune-only", o.prune_only, "comes in a later version");
@@ -159,7 +165,10 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   r.out = o.out;
   r.source_name = Path(o.model).filename().string();
   r.prune.amount = prune_amount(o);
-  r.prune.scope = o.prune_scope == "global" ? PruneScope::global : PruneScope::tensor;
+  if (const auto scope = scope_of(o.prune_scope)) r.prune.scope = *scope, r.prune_scopes = {*scope};
+  else r.prune_scopes = {PruneScope::tensor, PruneScope::global, PruneScope::lamp};
+  r.repair = o.prune_repair != "none";
+  if (o.calibration == "minmax") r.calibration = CalibrationMethod::minmax;
   if (o.precision != "f32") r.weights = WeightPrecision::int8;
   if (o.precision == "int8") r.activations = ActivationPrecision::int8;
   const Carry carry = carry_of(o.data);
@@ -179,13 +188,14 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
 std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o) {
   std::string text = "precision=" + o.precision;
   const auto add = [&](const std::string& key, const std::string& value) { text += " " + key + "=" + value; };
-  if (r.activations == ActivationPrecision::int8) add("calibration", "minmax");
+  if (r.activations == ActivationPrecision::int8) add("calibration", r.calibration == CalibrationMethod::minmax ? "minmax" : "auto");
   if (r.samples) add("samples", std::to_string(r.samples->size()));
   for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);
   if (r.prune.amount > 0) {
     char amount[32];
     add("prune", std::string(amount, std::to_chars(amount, amount + sizeof amount, r.prune.amount).ptr));
-    add("prune-scope", r.prune.scope == PruneScope::global ? "global" : "tensor");
+    add("prune-scope", o.prune_scope.empty() ? "auto" : o.prune_scope);
+    add("prune-repair", r.repair ? "auto" : "none");
   }
   for (const auto& [name, shape] : shapes_of(o.sizes)) add("shape", name + ":" + Shape::of(shape).text());
   for (const auto& [name, value] : r.dims) add("dim", name + ":" + std::to_string(value));

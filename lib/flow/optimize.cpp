@@ -8,6 +8,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/flow/calibrate.h"
+#include "lib/flow/compression/compress.h"
 #include "lib/flow/pass_check.h"
 #include "lib/runtime/sizes.h"
 #include "lib/ops/registry.h"
@@ -208,6 +209,36 @@ void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
   }
 }
 
+// Lets recipes compete where there are samples to judge them by, and hands the passes what won.
+bool compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
+  const bool calibrates = request.activations != ActivationPrecision::keep && !(request.calibration_cache && std::filesystem::exists(*request.calibration_cache));
+  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return false;
+  CompressionRequest asked;
+  asked.weights = request.weights;
+  asked.activations = request.activations;
+  asked.prune = request.prune;
+  asked.scopes = request.prune_scopes;
+  asked.repair = request.repair;
+  asked.search = request.calibration == CalibrationMethod::automatic;
+  if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
+  const OneThread one;
+  Compression done = compress(asked, request.source, [&](const PruneOptions& prune) {
+    PassContext inner;
+    inner.prune = prune;
+    Graph graph = request.source->clone();
+    PipelineOptions quiet;
+    quiet.skip = request.pipeline.skip;
+    quiet.only = request.pipeline.only;
+    run_pipeline(graph, inner, float_pipeline(), quiet);
+    return std::make_shared<const Graph>(std::move(graph));
+  }, device, *request.samples, progress);
+  context.prune.scope = done.scope;
+  context.found = std::move(done.found);
+  context.skip_layers = std::move(done.skip_layers);
+  result.recipes = std::move(done.tried);
+  return true;
+}
+
 }  // namespace
 
 Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result) {
@@ -218,20 +249,15 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
   context.prune = request.prune;
   context.weights = request.weights;
   context.activations = request.activations;
+  const bool compressed = compress_with_samples(request, device, progress, context, result);
   Graph graph = request.source->clone();
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
-  if (!done.stopped && request.activations != ActivationPrecision::keep) {
+  if (!done.stopped && request.activations != ActivationPrecision::keep && !compressed) {
     const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
-    const std::string key = request.calibration_cache ? graph_key(*shared) : "";
-    if (request.calibration_cache && std::filesystem::exists(*request.calibration_cache)) {
-      context.ranges = read_calibration_cache(*request.calibration_cache, key);
-    } else {
-      const OneThread one;
-      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start}, [&](double share) { progress("calibration", share); });
-      if (request.calibration_cache) write_calibration_cache(*request.calibration_cache, key, context.ranges);
-    }
+    const std::string key = graph_key(*shared);
+    context.ranges = read_calibration_cache(*request.calibration_cache, key);
   }
   if (!done.stopped) {
     PipelineOptions rest = request.pipeline;

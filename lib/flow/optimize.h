@@ -9,6 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/bundle/bundle.h"
 #include "lib/device/device.h"
+#include "lib/flow/compression/compress.h"
 #include "lib/plan/plan.h"
 #include "lib/runtime/data/samples.h"
 #include "passes/pipeline.h"
@@ -16,7 +17,7 @@
 namespace onecard {
 
 // Which ranges calibration finds.
-enum class CalibrationMethod { minmax };
+enum class CalibrationMethod { automatic /* recipes compete */, minmax };
 
 // What `optimize` is asked to do, beyond the model itself.
 struct OptimizeRequest {
@@ -29,6 +30,9 @@ struct OptimizeRequest {
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
   PruneOptions prune;
+  std::vector<PruneScope> prune_scopes{PruneScope::tensor};  // those that compete when there are samples
+  bool repair = true;                                 // of what pruning leaves, by least squares, when there are samples
+  CalibrationMethod calibration = CalibrationMethod::automatic;
   std::string options_text;                           // the options that decide the bytes, for the manifest
   const SampleSource* samples = nullptr;              // needed with int8 activations
   std::vector<std::pair<std::string, std::string>> carry;  // OUT, IN
@@ -52,6 +56,7 @@ struct OptimizeResult {
   int64_t source_bytes = 0, weight_bytes_source = 0;
   int64_t nodes_before = 0, nodes_after = 0;
   std::vector<PassRecord> passes;
+  std::vector<RecipeRecord> recipes;                  // what compression tried
   std::vector<std::string> notes, details;           // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;

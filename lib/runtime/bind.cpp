@@ -1,6 +1,7 @@
 #include "lib/runtime/bind.h"
 
 #include "lib/ops/control.h"
+#include "lib/ops/quantize.h"
 #include "lib/ops/registry.h"
 #include "lib/ops/shape_ops.h"
 
@@ -20,6 +21,20 @@ class WideningSource : public TensorSource {
 
  private:
   ConstTensor narrow_;
+};
+
+// Loads a quantized constant as the real numbers it stands for, when they are needed.
+class DequantizingSource : public TensorSource {
+ public:
+  explicit DequantizingSource(ConstTensor stored) : stored_(std::move(stored)) {}
+  void load(std::span<std::byte> into) const override {
+    const Tensor real = dequantize_tensor(*materialize(stored_));
+    std::copy_n(real.raw(), into.size(), into.data());
+  }
+  std::string text() const override { return "dequantized"; }
+
+ private:
+  ConstTensor stored_;
 };
 
 class Binder {
@@ -81,7 +96,7 @@ class Binder {
       std::vector<Value*> in;
       for (const Value* v : n.inputs) in.push_back(at(twins, v));
       ErrorScope scope(std::string(n.op->name()) + (n.name.empty() ? "" : " '" + n.name + "'"));
-      if (inline_known_if(n, in, twins) || fold(n, in, twins)) continue;
+      if (inline_known_if(n, in, twins) || dequantize_constant(n, in, twins) || fold(n, in, twins)) continue;
       add_node(n, in, twins);
     }
   }
@@ -117,6 +132,20 @@ class Binder {
     Value* c = out_.add_constant(v.name, std::move(t));
     c->origin = v.origin;
     twins[n.outputs[0]] = c;
+  }
+
+  // Kernels pack constants: a weight that is read as real numbers is one, however large.
+  bool dequantize_constant(const Node& n, const std::vector<Value*>& in, Twins& twins) {
+    if (!options_.widened || !n.as<Dequantize>() || !in[0]->constant || !in[0]->type.quant) return false;
+    ConstTensor& real = (*options_.widened)[in[0]->constant];
+    if (!real) {
+      const TensorType type(DType::f32, in[0]->type.shape);
+      real = std::make_shared<const Tensor>(Tensor::deferred(type, std::make_shared<DequantizingSource>(in[0]->constant)));
+    }
+    Value* twin = out_.add_constant(n.outputs[0]->name, real);
+    twin->origin = n.outputs[0]->origin;
+    twins[n.outputs[0]] = twin;
+    return true;
   }
 
   bool fold(const Node& n, const std::vector<Value*>& in, Twins& twins) {

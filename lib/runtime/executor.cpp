@@ -41,9 +41,10 @@ Executor::~Executor() {
   if (depth_ == 0) shared_->account->relieve = nullptr;
 }
 
-void Executor::set_tap(Tap tap) {
+void Executor::set_tap(Tap tap, std::function<bool(const Value&)> wants) {
   tap_ = std::move(tap);
-  for (auto& [graph, body] : bodies_) body->set_tap(tap_);
+  wants_ = std::move(wants);
+  for (auto& [graph, body] : bodies_) body->set_tap(tap_, wants_);
 }
 
 std::vector<Tensor> Executor::run(const std::vector<const Tensor*>& inputs) {
@@ -169,6 +170,7 @@ void Executor::show(Prepared& p, Run& run, size_t index) {
     if (s.out[i] < 0) continue;
     const auto b = static_cast<size_t>(s.out[i]);
     const Value& value = *s.node->outputs[i];
+    if (wants_ && !wants_(value)) continue;
     if (p.plan.buffers[b].kind == BufferKind::pool) {
       if (run.pool[b].has_value() && run.pool[b].type().container == Container::tensor) tap_(value, run.pool[b]);
       continue;

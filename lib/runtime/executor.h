@@ -41,7 +41,8 @@ class Executor {
   MemorySummary memory() const;
   const Graph& graph() const { return *graph_; }
   Device& device() const { return device_; }
-  void set_tap(Tap tap);
+  // `wants`, where given, chooses what is shown: what is not costs nothing.
+  void set_tap(Tap tap, std::function<bool(const Value&)> wants = nullptr);
   void set_step_timer(StepTimer timer) { timer_ = std::move(timer); }
 
  private:
@@ -77,6 +78,7 @@ class Executor {
   std::map<const Graph*, std::unique_ptr<Executor>> bodies_;  // looked up, and asked all at once
   MemorySummary largest_;
   Tap tap_;
+  std::function<bool(const Value&)> wants_;
   StepTimer timer_;
 };
 

@@ -61,7 +61,7 @@ Executor& Executor::body(const Graph& graph) {
   if (!executor) {
     // Bodies belong to ops, which the network's graph keeps alive.
     executor.reset(new Executor(GraphPtr(graph_, &graph), device_, shared_, depth_ + 1));
-    if (tap_) executor->set_tap(tap_);
+    if (tap_) executor->set_tap(tap_, wants_);
   }
   return *executor;
 }

@@ -16,13 +16,38 @@ ValueRange parse_range(const std::string& text, std::string& name) {
   return {std::stof(text.substr(first + 1)), std::stof(text.substr(second + 1))};
 }
 
+std::vector<float> parse_numbers(const std::string& text) {
+  std::vector<float> numbers;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) numbers.push_back(std::stof(word));
+  return numbers;
+}
+
+// "name:extents:numbers" of a weight, extents as 2x3; "name:numbers" of a bias; "name:scale:divisors" of an input's integers.
+void parse_found(PassContext& context, const std::string& key, const std::string& text) {
+  const size_t first = text.find(':'), second = text.find(':', first + 1);
+  FoundLayer& layer = context.found[text.substr(0, first)];
+  const std::vector<float> numbers = parse_numbers(text.substr((second == std::string::npos ? first : second) + 1));
+  if (key == "found_bias") {
+    layer.bias = std::make_shared<const Tensor>(Tensor::of<float>({static_cast<int64_t>(numbers.size())}, numbers));
+  } else if (key == "found_weight") {
+    Dims dims;
+    std::istringstream extents(text.substr(first + 1, second - first - 1));
+    for (std::string extent; std::getline(extents, extent, 'x');) dims.push_back(std::stoll(extent));
+    layer.weight = std::make_shared<const Tensor>(Tensor::of<float>(dims, numbers));
+  } else {
+    layer.input = SiteQuantization{DType::i8, std::stof(text.substr(first + 1)), numbers};
+  }
+}
+
 void parse_setting(PassContext& context, const std::string& word) {
   const size_t equal = word.find('=');
   const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
   if (key == "weights") context.weights = WeightPrecision::int8;
   else if (key == "activations") context.activations = ActivationPrecision::int8;
   else if (key == "prune") context.prune.amount = std::stod(value);
-  else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : PruneScope::tensor;
+  else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : value == "lamp" ? PruneScope::lamp : PruneScope::tensor;
+  else if (key == "found_weight" || key == "found_bias" || key == "found_input") parse_found(context, key, value);
   else if (key == "skip") context.skip_layers.push_back(value);
   else if (key == "fold_limit") context.fold_limit_bytes = std::stoll(value);
   else if (key == "range") {

@@ -1,0 +1,256 @@
+#include "lib/flow/compression/compress.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/filter_bank.h"
+#include "passes/pipeline.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr int64_t kKeptElements = int64_t{1} << 18;   // of a site's values
+constexpr double kGoodEnough = 30;                    // dB: no layer need stay in float
+constexpr double kGain = 2;                           // dB that a layer in float must bring
+constexpr size_t kProbes = 3;                         // samples on which single layers are judged
+constexpr double kMostFloat = 0.1;                    // of the layers, and of the weights
+
+std::string name_of(PruneScope scope) { return scope == PruneScope::tensor ? "tensor" : scope == PruneScope::global ? "global" : "lamp"; }
+
+FoundLayers merged(FoundLayers under, const FoundLayers& over) {
+  for (const auto& [name, layer] : over) {
+    FoundLayer& to = under[name];
+    if (layer.weight) to.weight = layer.weight;
+    if (layer.bias) to.bias = layer.bias;
+    if (layer.input) to.input = layer.input;
+  }
+  return under;
+}
+
+// base with what was found, by the pipeline's own passes; values keep their names.
+GraphPtr built(const GraphPtr& base, const FoundLayers& found, const std::vector<std::string>& skip, const CompressionRequest& request) {
+  Graph graph = base->clone();
+  PassContext context;
+  context.found = found;
+  context.skip_layers = skip;
+  context.activations = request.activations;
+  PipelineOptions options;
+  options.skip = {"quantize_weights", "fuse_quantize", "eliminate_quantize_pairs"};
+  run_pipeline(graph, context, quantize_pipeline(), options);
+  return std::make_shared<const Graph>(std::move(graph));
+}
+
+Networks networks_of(const GraphPtr& dense, const GraphPtr& base, const CompressionRequest& request) {
+  return {dense, base, [base, request](const FoundLayers& found, std::vector<std::string> skip) { return built(base, found, skip, request); }};
+}
+
+// Layers that read one value along the same axis share its quantization.
+struct Site {
+  std::string value;
+  std::vector<Layer> readers;
+  SiteSeen seen;
+};
+
+class Compressor {
+ public:
+  Compressor(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+             const std::function<void(const std::string&, double)>& progress)
+      : request_(request), pipeline_(pipeline), device_(device), samples_(samples), progress_(progress),
+        carry_(request.carry.pairs.empty() ? find_carry(original, device, samples) : request.carry),
+        use_(divide_samples(samples.size(), carry_.pairs.empty() ? SampleOrder::apart : SampleOrder::streams)),
+        judge_(original, device, samples, use_.held_out, carry_) {}
+
+  Compression run() {
+    PruneOptions none = request_.prune;
+    none.amount = 0;
+    dense_ = base_ = pipeline_(none);
+    if (request_.prune.amount > 0) prune();
+    if (request_.activations == ActivationPrecision::int8) quantize();
+    return std::move(result_);
+  }
+
+ private:
+  void prune() {
+    GraphPtr best_graph;
+    double best = -INFINITY;
+    size_t chosen = 0;
+    for (const PruneScope scope : request_.scopes) {
+      progress_("pruning", static_cast<double>(&scope - request_.scopes.data()) / static_cast<double>(request_.scopes.size()));
+      PruneOptions options = request_.prune;
+      options.scope = scope;
+      const GraphPtr pruned = pipeline_(options);
+      const auto consider = [&](const std::string& name, FoundLayers found) {
+        const GraphPtr graph = built(pruned, found, {}, request_);
+        const double db = judge_.decibels(graph);
+        result_.tried.push_back({"pruning", name, db, 0, false});
+        if (db <= best) return;
+        best = db;
+        best_graph = graph;
+        result_.scope = scope;
+        result_.found = std::move(found);
+        chosen = result_.tried.size() - 1;
+      };
+      consider(name_of(scope), {});
+      if (!request_.repair) continue;
+      const Networks networks = networks_of(dense_, pruned, request_);
+      for (const Weights weights : {Weights::keep, Weights::repair}) {
+        Refinement how{weights, Rounding::none, Means::match};
+        consider(name_of(scope) + (weights == Weights::repair ? ", least squares" : ", means matched"),
+                 refine(networks, device_, samples_, use_.fitted, {}, {}, how, [&](double share) { progress_("repair", share); }));
+      }
+    }
+    result_.tried[chosen].chosen = true;
+    base_ = best_graph;
+  }
+
+  void look_at_sites() {
+    for (const Layer& l : find_layers(*dense_)) {
+      if (l.source == RowSource::states || (l.input == 1 && is_filter_bank(*l.node)) || !l.x || l.x->constant) continue;
+      layers_.push_back(l);
+      const bool windowed = l.source == RowSource::window || l.source == RowSource::scattered;
+      const auto same = [&](const Site& s) {
+        const RowSource r = s.readers[0].source;
+        return s.value == l.x->name && windowed == (r == RowSource::window || r == RowSource::scattered);
+      };
+      const auto it = std::find_if(sites_.begin(), sites_.end(), same);
+      if (it != sites_.end()) it->readers.push_back(l);
+      else sites_.push_back({l.x->name, {l}, {}});
+    }
+    Executor executor(dense_, device_);
+    std::map<std::string, std::vector<Site*>> wanted;
+    for (Site& s : sites_) wanted[s.value].push_back(&s);
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      progress_("calibration", static_cast<double>(i) / static_cast<double>(samples_.size()));
+      const Sample sample = samples_.read(i);
+      const auto take = [&](const std::string& name, const Tensor& t) {
+        const auto it = wanted.find(name);
+        if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
+        for (Site* s : it->second) see(s->seen, s->readers[0], t, places_per_sample(*s, t), (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
+      };
+      executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
+      std::vector<const Tensor*> in;
+      for (size_t k = 0; k < sample.inputs.size(); ++k) {
+        in.push_back(&sample.inputs[k]);
+        take(dense_->inputs[k]->name, sample.inputs[k]);
+      }
+      executor.run(in);
+    }
+  }
+
+  int64_t places_per_sample(const Site& s, const Tensor& t) const {
+    const auto samples = static_cast<int64_t>(samples_.size());
+    const int64_t channels = std::max<int64_t>(1, s.seen.largest.empty() ? t.dims().empty() ? 1 : t.dims().back() : s.seen.channels());
+    return std::max<int64_t>(1, kKeptElements / channels / samples);
+  }
+
+  // The quantization of every layer's input by one rule.
+  std::map<std::string, SiteQuantization> sites_by(RangeRule range, ChannelRule channels) const {
+    std::map<std::string, ConstTensor> weights;
+    for (const Layer& l : find_layers(*base_)) weights[l.name] = l.node->inputs[l.input]->constant;
+    std::map<std::string, SiteQuantization> chosen;
+    for (const Site& s : sites_) {
+      std::vector<const Layer*> readers;
+      std::vector<ConstTensor> read;
+      for (const Layer& l : s.readers)
+        if (weights.contains(l.name)) readers.push_back(&l), read.push_back(materialize(weights[l.name]));
+      if (readers.empty()) continue;
+      if (const auto q = choose_quantization(s.seen, readers, read, range, channels))
+        for (const Layer* l : readers) chosen[l->name] = *q;
+    }
+    return chosen;
+  }
+
+  struct Candidate {
+    std::string name;
+    std::map<std::string, SiteQuantization> sites;
+    Refinement how;
+    std::set<std::string> skip;
+    FoundLayers found;
+    double decibels = -INFINITY;
+    size_t record = 0;
+  };
+
+  Candidate tried(std::string name, const std::map<std::string, SiteQuantization>& sites, Refinement how, std::set<std::string> skip) {
+    Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, result_.tried.size()};
+    c.found = refine(networks_of(dense_, base_, request_), device_, samples_, use_.fitted, c.sites, c.skip, how, [&](double share) { progress_("rounding", share); });
+    c.decibels = judge_.decibels(built(base_, c.found, {}, request_));
+    result_.tried.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
+    return c;
+  }
+
+  void quantize() {
+    look_at_sites();
+    const Refinement nearest{Weights::keep, Rounding::nearest, Means::keep};
+    Candidate best = tried("smallest to largest", sites_by(RangeRule::whole, ChannelRule::one_scale), nearest, {});
+    const auto consider = [&](Candidate c) {
+      if (c.decibels > best.decibels) best = std::move(c);
+    };
+    if (request_.search) {
+      consider(tried("clipped", sites_by(RangeRule::least_error, ChannelRule::one_scale), nearest, {}));
+      consider(tried("balanced", sites_by(RangeRule::whole, ChannelRule::balanced), nearest, {}));
+      consider(tried("balanced, clipped", sites_by(RangeRule::least_error, ChannelRule::balanced), nearest, {}));
+      const Candidate start = best;
+      consider(tried(start.name + "; means matched", start.sites, {Weights::keep, Rounding::nearest, Means::match}, {}));
+      consider(tried(start.name + "; rounded by error", start.sites, {Weights::keep, Rounding::by_error, Means::keep}, {}));
+      consider(tried(start.name + "; rounded by error, means matched", start.sites, {Weights::keep, Rounding::by_error, Means::match}, {}));
+      if (best.decibels < kGoodEnough) raise_worst(best);
+    }
+    result_.tried[best.record].chosen = true;
+    result_.found = merged(std::move(result_.found), best.found);
+    for (const std::string& name : best.skip) result_.skip_layers.push_back(name);
+  }
+
+  // Layers that cost most when they alone are integers are left in float, one after the other, as long as each gains enough.
+  void raise_worst(Candidate& best) {
+    std::vector<std::pair<double, const Layer*>> costs;
+    int64_t elements = 0;
+    for (const Layer& l : layers_) {
+      const auto found = best.found.find(l.name);
+      elements += l.weight_elements();
+      if (found == best.found.end() || !found->second.input) continue;
+      costs.emplace_back(judge_.decibels(built(base_, {{l.name, found->second}}, {}, request_), kProbes), &l);
+      progress_("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(layers_.size()));
+    }
+    std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    const auto most = static_cast<size_t>(kMostFloat * static_cast<double>(layers_.size()));
+    int64_t given_up = 0;
+    for (size_t i = 0; i < costs.size() && best.skip.size() < most && best.decibels < kGoodEnough; ++i) {
+      const Layer& l = *costs[i].second;
+      if (static_cast<double>(given_up + l.weight_elements()) > kMostFloat * static_cast<double>(elements)) continue;
+      std::set<std::string> skip = best.skip;
+      skip.insert(l.name);
+      if (l.source == RowSource::last_axis) skip.insert(l.name + ".r");
+      const std::string stem = best.name.substr(0, best.name.find("; float:"));
+      Candidate c = tried(stem + "; float: " + std::to_string(best.skip.size() + 1) + " layers", best.sites, best.how, std::move(skip));
+      if (c.decibels < best.decibels + kGain) {
+        if (i >= most + 2) break;
+        continue;
+      }
+      given_up += l.weight_elements();
+      best = std::move(c);
+    }
+  }
+
+  const CompressionRequest& request_;
+  const FloatPipeline& pipeline_;
+  Device& device_;
+  const SampleSource& samples_;
+  const std::function<void(const std::string&, double)>& progress_;
+  Carry carry_;
+  SampleUse use_;
+  Judge judge_;
+  GraphPtr dense_, base_;
+  std::vector<Layer> layers_;
+  std::vector<Site> sites_;
+  Compression result_;
+};
+
+}  // namespace
+
+Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+                     const std::function<void(const std::string& what, double share)>& progress) {
+  return Compressor(request, original, pipeline, device, samples, progress).run();
+}
+
+}  // namespace onecard

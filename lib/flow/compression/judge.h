@@ -1,0 +1,37 @@
+#pragma once
+#include <vector>
+
+#include "lib/runtime/data/carry.h"
+#include "lib/runtime/executor.h"
+
+namespace onecard {
+
+// Which calibration samples serve what: ranges are taken from all of them.
+struct SampleUse {
+  std::vector<size_t> fitted;                         // their rows say how weights are rounded and repaired
+  std::vector<size_t> held_out;                       // candidates are compared on these
+};
+// `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
+enum class SampleOrder : uint8_t { apart, streams };
+SampleUse divide_samples(size_t count, SampleOrder order);
+
+// What flows from one sample into the next, seen in the data: an input that equals an output of the sample before. Nothing when no input does.
+Carry find_carry(const GraphPtr& original, Device& device, const SampleSource& samples);
+
+// Compares candidates with the original network by their outputs on held-out samples; states are carried on where they flow.
+class Judge {
+ public:
+  Judge(GraphPtr original, Device& device, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
+  // Signal to error in dB, the mean over the outputs of float type, each over all samples; at most 120. The first `most` samples count.
+  double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) const;
+
+ private:
+  std::vector<std::vector<Tensor>> answers(const GraphPtr& graph, size_t most) const;
+  Device& device_;
+  const SampleSource& samples_;
+  std::vector<size_t> held_out_;
+  Carry carry_;
+  std::vector<std::vector<Tensor>> wanted_;           // outputs of the original, per sample
+};
+
+}  // namespace onecard

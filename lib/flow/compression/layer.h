@@ -1,0 +1,39 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lib/ir/graph.h"
+
+namespace onecard {
+
+// How the rows that a weight multiplies lie in its input.
+enum class RowSource : uint8_t { window /* conv: the window of one output place */, scattered /* conv_transpose: what reaches one output place */,
+                                 last_axis /* matmul, W of a recurrent op */, states /* R of a recurrent op: its own earlier outputs */ };
+
+// One constant weight of a node, seen as matrices: y[row, n] = sum over k of x[group][row, k] * w[group][k, n], with a bias per group and n.
+struct Layer {
+  const Node* node = nullptr;
+  std::string name;                                   // of the node's first output, and for R of recurrent ops ".r" behind it
+  size_t input = 1;                                   // of the node: the weight
+  RowSource source = RowSource::last_axis;
+  const Value* x = nullptr;                           // whose rows it multiplies
+  int64_t groups = 1, depth = 0, width = 0;           // matrices, K, N
+  int64_t taps = 1;                                   // of a window; depth = channels * taps
+  int64_t weight_elements() const { return groups * depth * width; }
+  // Where element (k, n) of matrix g lies in the weight.
+  int64_t at(int64_t g, int64_t k, int64_t n) const { return base(g) + k / taps * channel_stride + k % taps * tap_stride + n * column_stride; }
+  int64_t group_stride = 0, channel_stride = 0, tap_stride = 0, column_stride = 0;
+
+ private:
+  int64_t base(int64_t g) const { return g * group_stride; }
+};
+
+// Every layer of the main graph in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of lstm, gru
+// and rnn, of f32, f16 or bf16. What cannot be seen as matrices is left out.
+std::vector<Layer> find_layers(const Graph& graph);
+
+// Matrix g of a weight, [depth, width], and its place in a tensor of the weight's extents.
+std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g);
+void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& weight);
+
+}  // namespace onecard

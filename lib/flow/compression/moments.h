@@ -1,0 +1,31 @@
+#pragma once
+#include <vector>
+
+#include "lib/flow/compression/rows.h"
+
+namespace onecard {
+
+// What least squares and rounding need to know of the rows x of a compressed network and the rows d of the original at the same places:
+// sums of x x', x d', x and d, one set per group.
+struct Moments {
+  int64_t rows = 0;
+  std::vector<float> xx, xd;                          // [groups, depth, depth]
+  std::vector<double> x, d;                           // [groups, depth]
+  bool empty() const { return rows == 0; }
+  double mean_x(int64_t i) const { return x[static_cast<size_t>(i)] / static_cast<double>(rows); }
+  double mean_d(int64_t i) const { return d[static_cast<size_t>(i)] / static_cast<double>(rows); }
+};
+
+// Elements of a layer's moments; layers beyond the bound have none.
+constexpr int64_t kMostMomentElements = int64_t{24} << 20;
+int64_t moment_elements(const Layer& layer);
+
+// Adds rows of both networks, equally many. The sums do not depend on the number of threads.
+void add_rows(Moments& moments, const Layer& layer, const Rows& x, const Rows& d);
+
+// c[m, n] = a[m, k] @ b[k, n] in f32 on all threads, sums in the order of k.
+void product(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+// c += a @ b', b of [n, k].
+void add_product_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+
+}  // namespace onecard

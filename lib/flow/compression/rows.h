@@ -1,0 +1,22 @@
+#pragma once
+#include <vector>
+
+#include "lib/flow/compression/layer.h"
+
+namespace onecard {
+
+// Some of the rows that a layer multiplies, as [groups, depth, rows].
+struct Rows {
+  int64_t count = 0;
+  std::vector<float> values;
+  const float* group(const Layer& layer, int64_t g) const { return values.data() + g * layer.depth * count; }
+};
+
+// At most `most` rows of x, spread evenly over its places, the same ones for every tensor of these extents; `phase` (0 to 1) shifts them, so that
+// samples do not all show the same places. x holds plain numbers or quantized ones. None when x does not fit the layer.
+Rows sample_rows(const Layer& layer, const Tensor& x, int64_t most, double phase);
+
+// A tensor's real numbers as f32; quantized ones count by what they stand for.
+Tensor as_real(const Tensor& t);
+
+}  // namespace onecard

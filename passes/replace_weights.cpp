@@ -1,0 +1,56 @@
+// conv(x, w, b) => conv(x, w', b'); conv_transpose, matmul, lstm, gru, rnn likewise
+//   context.found has w' and b' under the layer's name: floats of w's type or integers with their quantization, of w's extents. A recurrent
+//   op reads quantized weights as dequantize(w').
+#include "lib/ops/conv_transpose.h"
+#include "lib/ops/gru.h"
+#include "lib/ops/lstm.h"
+#include "lib/ops/matmul.h"
+#include "lib/ops/quantize.h"
+#include "lib/ops/rnn.h"
+#include "passes/match.h"
+
+namespace onecard {
+
+namespace {
+
+bool is_recurrent(const Node& node) { return node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>(); }
+
+const FoundLayer* found_for(const PassContext& context, const std::string& name) {
+  const auto it = context.found.find(name);
+  return it == context.found.end() ? nullptr : &it->second;
+}
+
+// The constant in the place of input `i`, whose storage may serve several nodes.
+void put(Graph& graph, Node& node, size_t i, const ConstTensor& data, std::map<const Tensor*, Value*>& made, std::vector<Value*>& in) {
+  if (in.size() <= i) in.resize(i + 1, nullptr);
+  Value*& value = made[data.get()];
+  const std::string name = in[i] ? in[i]->name : node.output()->name + ".bias";
+  if (!value) value = graph.add_constant(graph.unique(name + (data->type().quant ? ".int8" : ".found")), data);
+  in[i] = value;
+  if (data->type().quant && is_recurrent(node)) in[i] = emit(graph, node, Dequantize{}, {value});
+}
+
+}  // namespace
+
+int64_t replace_weights(Graph& graph, PassContext& context) {
+  if (context.found.empty()) return 0;
+  int64_t changes = 0;
+  std::map<const Tensor*, Value*> made;               // looked up, never iterated
+  for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
+    Node& node = *it++;
+    if (node.outputs.empty()) continue;
+    std::vector<Value*> in = node.inputs;
+    const FoundLayer* layer = found_for(context, node.output()->name);
+    if (layer && layer->weight) put(graph, node, 1, layer->weight, made, in);
+    if (layer && layer->bias) put(graph, node, is_recurrent(node) ? 3 : 2, layer->bias, made, in);
+    if (const FoundLayer* states = is_recurrent(node) ? found_for(context, node.output()->name + ".r") : nullptr; states && states->weight)
+      put(graph, node, 2, states->weight, made, in);
+    if (in == node.inputs) continue;
+    graph.set_inputs(node, std::move(in));
+    ++changes;
+  }
+  graph.erase_dead();
+  return changes;
+}
+
+}  // namespace onecard

@@ -1,0 +1,197 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "lib/flow/compression/fit.h"
+#include "lib/flow/compression/site.h"
+#include "lib/ir/text.h"
+#include "lib/ops/registry.h"
+#include "passes/filter_bank.h"
+
+namespace onecard {
+namespace {
+
+Tensor random_floats(const Dims& dims, uint32_t seed) {
+  std::mt19937 rng(seed);
+  std::normal_distribution<float> normal;
+  Tensor t(DType::f32, dims);
+  for (float& v : t.data<float>()) v = normal(rng);
+  return t;
+}
+
+// A graph of one node whose weight is filled with random numbers.
+Graph one_layer(const std::string& text, const Dims& weight) {
+  Graph graph = parse_graph(text);
+  Value* w = graph.add_constant("w", random_floats(weight, 3));
+  Node& node = graph.nodes().front();
+  std::vector<Value*> in = node.inputs;
+  in[1] = w;
+  graph.set_inputs(node, in);
+  return graph;
+}
+
+// Rows times matrices give what the op's definition gives, at every place.
+void expect_rows_times_weights(const std::string& text, const Dims& weight, const Dims& x_dims) {
+  const Graph graph = one_layer(text, weight);
+  const auto layers = find_layers(graph);
+  ASSERT_EQ(layers.size(), 1u) << text;
+  const Layer& l = layers[0];
+  const Tensor x = random_floats(x_dims, 5), &w = *l.node->inputs[1]->constant;
+  const Tensor y = evaluate(*l.node->op, {&x, &w})[0].clone();
+  const Rows rows = sample_rows(l, x, INT64_MAX, 0.5);
+  ASSERT_EQ(rows.count * l.groups * l.width, y.elements()) << text;
+  const bool windowed = l.source != RowSource::last_axis;
+  const int64_t plane = windowed ? rows.count / y.dims()[0] : 1;
+  for (int64_t g = 0; g < l.groups; ++g) {
+    const std::vector<float> m = matrix_of(l, w, g);
+    for (int64_t r = 0; r < rows.count; ++r)
+      for (int64_t n = 0; n < l.width; ++n) {
+        double sum = 0;
+        for (int64_t k = 0; k < l.depth; ++k) sum += static_cast<double>(rows.group(l, g)[k * rows.count + r]) * m[static_cast<size_t>(k * l.width + n)];
+        const int64_t channel = g * l.width + n, at = windowed ? (r / plane * l.groups * l.width + channel) * plane + r % plane : r * l.width + n;
+        ASSERT_NEAR(sum, y.at(at), 1e-4) << text << " row " << r << " column " << n;
+      }
+  }
+}
+
+TEST(Layers, RowsTimesWeightsAreTheSums) {
+  expect_rows_times_weights("graph(%x: f32[2,4,7,6], %w: f32[6,2,3,2]) {\n  %y = conv(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,2,1], group=2}\n  return %y\n}\n", {6, 2, 3, 2}, {2, 4, 7, 6});
+  expect_rows_times_weights("graph(%x: f32[1,3,9], %w: f32[3,1,4]) {\n  %y = conv(%x, %w) {pads=[2,1], group=3}\n  return %y\n}\n", {3, 1, 4}, {1, 3, 9});
+  expect_rows_times_weights("graph(%x: f32[2,4,5,3], %w: f32[4,3,3,2]) {\n  %y = conv_transpose(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,0,1], group=2}\n  return %y\n}\n", {4, 3, 3, 2},
+                            {2, 4, 5, 3});
+  expect_rows_times_weights("graph(%x: f32[3,5,4], %w: f32[4,6]) {\n  %y = matmul(%x, %w)\n  return %y\n}\n", {4, 6}, {3, 5, 4});
+  expect_rows_times_weights("graph(%x: f32[7,4], %w: f32[6,4]) {\n  %y = matmul(%x, %w) {transpose_b=yes}\n  return %y\n}\n", {6, 4}, {7, 4});
+}
+
+TEST(Layers, PlacesAreTheSameForTensorsOfTheSameExtents) {
+  const Graph graph = one_layer("graph(%x: f32[1,2,8,8], %w: f32[3,2,3,3]) {\n  %y = conv(%x, %w)\n  return %y\n}\n", {3, 2, 3, 3});
+  const Layer l = find_layers(graph)[0];
+  const Tensor x = random_floats({1, 2, 8, 8}, 1);
+  Tensor twice = x.clone();
+  for (float& v : twice.data<float>()) v *= 2;
+  const Rows a = sample_rows(l, x, 10, 0.3), b = sample_rows(l, twice, 10, 0.3);
+  ASSERT_EQ(a.count, 10);
+  for (size_t i = 0; i < a.values.size(); ++i) EXPECT_EQ(2 * a.values[i], b.values[i]);
+}
+
+struct Case {
+  Graph graph;
+  Layer layer;
+  Moments moments;
+  Tensor x, d;
+  std::vector<float> w0;
+};
+// A matrix product whose rows in the compressed network are those of the original with noise, strongly correlated.
+Case noisy_product(int64_t rows, int64_t depth, int64_t width) {
+  Case c;
+  c.graph = one_layer("graph(%x: f32[" + std::to_string(rows) + "," + std::to_string(depth) + "], %w: f32[" + std::to_string(depth) + "," + std::to_string(width) + "]) {\n  %y = matmul(%x, %w)\n  return %y\n}\n", {depth, width});
+  c.layer = find_layers(c.graph)[0];
+  c.d = random_floats({rows, depth}, 7);
+  const Tensor common = random_floats({rows}, 8), noise = random_floats({rows, depth}, 9);
+  for (int64_t i = 0; i < c.d.elements(); ++i) c.d.data<float>()[static_cast<size_t>(i)] += 2 * common.data<float>()[static_cast<size_t>(i / depth)] + 1;
+  c.x = c.d.clone();
+  for (int64_t i = 0; i < c.x.elements(); ++i) c.x.data<float>()[static_cast<size_t>(i)] += 0.05f * noise.data<float>()[static_cast<size_t>(i)];
+  add_rows(c.moments, c.layer, sample_rows(c.layer, c.x, rows, 0), sample_rows(c.layer, c.d, rows, 0));
+  c.w0 = matrix_of(c.layer, *c.layer.node->inputs[1]->constant, 0);
+  return c;
+}
+
+// Mean square of x w + shift - d w0 over all rows.
+double error_of(const Case& c, const std::vector<float>& w, bool matched) {
+  const std::vector<double> shift = bias_shift(c.layer, c.moments, 0, c.w0, w);
+  double sum = 0;
+  const int64_t depth = c.layer.depth, width = c.layer.width, rows = c.x.elements() / depth;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t n = 0; n < width; ++n) {
+      double e = matched ? shift[static_cast<size_t>(n)] : 0;
+      for (int64_t k = 0; k < depth; ++k) {
+        const auto i = static_cast<size_t>(k * width + n);
+        e += static_cast<double>(c.x.data<float>()[static_cast<size_t>(r * depth + k)]) * w[i] - static_cast<double>(c.d.data<float>()[static_cast<size_t>(r * depth + k)]) * c.w0[i];
+      }
+      sum += e * e;
+    }
+  return sum / static_cast<double>(rows * width);
+}
+
+TEST(Fit, LeastSquaresOnTheSurvivorsBeatsTheMaskAlone) {
+  const Case c = noisy_product(512, 24, 9);
+  std::vector<uint8_t> keep(c.w0.size());
+  for (size_t i = 0; i < keep.size(); ++i) keep[i] = std::abs(c.w0[i]) > 0.6f;
+  std::vector<float> masked = c.w0;
+  for (size_t i = 0; i < masked.size(); ++i) masked[i] *= keep[i];
+  std::vector<float> fitted = masked;
+  solve_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
+  for (size_t i = 0; i < keep.size(); ++i)
+    EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
+  EXPECT_LT(error_of(c, fitted, true), 0.7 * error_of(c, masked, true));
+  EXPECT_LT(error_of(c, fitted, true), error_of(c, fitted, false));
+}
+
+TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {
+  Case c = noisy_product(2048, 8, 5);
+  c.x = c.d.clone();
+  c.moments = {};
+  add_rows(c.moments, c.layer, sample_rows(c.layer, c.x, 2048, 0), sample_rows(c.layer, c.d, 2048, 0));
+  std::vector<float> fitted(c.w0.size(), 0.0f);
+  solve_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
+  for (size_t i = 0; i < fitted.size(); ++i) EXPECT_NEAR(fitted[i], c.w0[i], 2e-3);
+}
+
+TEST(Fit, RoundingByErrorBeatsTheNearest) {
+  const Case c = noisy_product(512, 32, 7);
+  const std::vector<float> scale(7, 0.25f);
+  std::vector<float> nearest = c.w0, found = c.w0;
+  for (float& v : nearest) v = std::nearbyint(v / 0.25f) * 0.25f;
+  round_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
+  for (const float v : found) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
+  EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
+}
+
+TEST(Site, OneLoudChannelIsBalanced) {
+  Case c = noisy_product(64, 6, 4);
+  for (int64_t r = 0; r < 64; ++r) c.x.data<float>()[static_cast<size_t>(r * 6)] *= 100;
+  SiteSeen seen;
+  see(seen, c.layer, c.x, 64, 0);
+  const std::vector<ConstTensor> weights{c.layer.node->inputs[1]->constant};
+  const auto one = choose_quantization(seen, {&c.layer}, weights, RangeRule::whole, ChannelRule::one_scale);
+  const auto balanced = choose_quantization(seen, {&c.layer}, weights, RangeRule::whole, ChannelRule::balanced);
+  ASSERT_TRUE(one && balanced);
+  EXPECT_TRUE(one->divisor.empty());
+  ASSERT_EQ(balanced->divisor.size(), 6u);
+  EXPECT_GT(balanced->divisor[0], 2 * balanced->divisor[1]);
+}
+
+TEST(Site, NeverNegativeIsUnsignedAndSilenceIsNothing) {
+  const Case c = noisy_product(16, 6, 4);
+  Tensor x = c.x.clone();
+  for (float& v : x.data<float>()) v = std::abs(v);
+  SiteSeen seen;
+  see(seen, c.layer, x, 16, 0);
+  const std::vector<ConstTensor> weights{c.layer.node->inputs[1]->constant};
+  EXPECT_EQ(choose_quantization(seen, {&c.layer}, weights, RangeRule::whole, ChannelRule::one_scale)->dtype, DType::u8);
+  SiteSeen silent;
+  see(silent, c.layer, Tensor(DType::f32, {16, 6}), 16, 0);
+  EXPECT_FALSE(choose_quantization(silent, {&c.layer}, weights, RangeRule::whole, ChannelRule::one_scale));
+}
+
+TEST(FilterBank, TonesAndBandsAreKnownFromWeights) {
+  const auto bank = [](const Dims& dims, auto f) {
+    Graph graph = one_layer("graph(%x: f32[1," + std::to_string(dims[1]) + ",4096], %w: f32" + Shape::of(dims).text() + ") {\n  %y = conv(%x, %w)\n  return %y\n}\n", dims);
+    Tensor w(DType::f32, dims);
+    for (int64_t i = 0; i < w.elements(); ++i) w.data<float>()[static_cast<size_t>(i)] = f(i / w.dims()[2], i % w.dims()[2]);
+    Node& node = graph.nodes().front();
+    graph.set_inputs(node, {node.inputs[0], graph.add_constant("bank", std::move(w))});
+    return is_filter_bank(node);
+  };
+  const auto hann = [](int64_t i) { return 0.5 - 0.5 * std::cos(2 * M_PI * static_cast<double>(i) / 256); };
+  EXPECT_TRUE(bank({64, 1, 256}, [&](int64_t k, int64_t i) { return static_cast<float>(hann(i) * std::cos(2 * M_PI * static_cast<double>((k + 1) * i) / 256)); }));
+  EXPECT_TRUE(bank({16, 40, 1}, [&](int64_t k, int64_t i) { return i == 0 && k % 3 == 0 ? 1.0f : 0.0f; }));
+  std::mt19937 rng(1);
+  std::normal_distribution<float> normal;
+  EXPECT_FALSE(bank({64, 1, 256}, [&](int64_t, int64_t) { return normal(rng); }));
+  EXPECT_FALSE(bank({16, 40, 1}, [&](int64_t, int64_t) { return normal(rng); }));
+}
+
+}  // namespace
+}  // namespace onecard
