@@ -19,6 +19,7 @@ run "unit tests" ctest --test-dir build/release --output-on-failure -j2
 run "quickstart" bash samples/quickstart/run.sh
 run "own network, end to end" $python tests/e2e/digits.py build/release
 run "ONNX node cases" $python tests/onnx/node_cases.py build/release/onecard
+run "quantized models" $python tests/onnx/quantized_cases.py build/release/onecard
 run "command line" $python tests/cli/cases.py build/release/onecard
 run "damaged files" $python tests/e2e/damaged.py build/release/onecard
 if [ "$quick" != --quick ]; then

@@ -64,6 +64,24 @@ HWY_ATTR void row(const uint8_t* a, int64_t a_step, const Codes& qa, const uint8
   }
 }
 
+HWY_ATTR void sums(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n) {
+  const float ra = sum.a_ratio, rb = sum.b_ratio, shift = sum.shift, low = sum.low, high = sum.high;
+  const float a_off = flips.a, b_off = flips.b, y_off = flips.y;
+  const uint8_t af = flips.a, bf = flips.b, yf = flips.y;
+  const auto one = [=](uint8_t left, uint8_t right) HWY_ATTR {
+    float v = std::fma(real_of(left, a_off, 1, af), ra, std::fma(real_of(right, b_off, 1, bf), rb, shift));
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    return static_cast<uint8_t>(static_cast<uint8_t>(static_cast<int32_t>(std::nearbyint(v) + y_off)) ^ yf);
+  };
+  if (a_step && b_step) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = one(a[i], b[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = one(a[i * a_step], b[i * b_step]);
+  }
+}
+
 HWY_ATTR void quantize(const float* x, const Codes& q, uint8_t* y, int64_t n) {
   const float scale = q.scale, zero = q.zero;
   const uint8_t flip = q.flip;
@@ -121,12 +139,16 @@ HWY_AFTER_NAMESPACE();
 namespace onecard {
 namespace {
 HWY_EXPORT(find);
+HWY_EXPORT(sums);
 HWY_EXPORT(quantize);
 HWY_EXPORT(dequantize);
 HWY_EXPORT(range);
 }  // namespace
 
 CodeBinaryRow code_binary_row(BinaryFn fn) { return HWY_DYNAMIC_DISPATCH(find)(fn); }
+void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(sums)(sum, flips, a, a_step, b, b_step, y, n);
+}
 void quantize_row(const float* x, const Codes& q, uint8_t* y, int64_t n) { HWY_DYNAMIC_DISPATCH(quantize)(x, q, y, n); }
 void dequantize_row(const uint8_t* x, const Codes& q, float* y, int64_t n) { HWY_DYNAMIC_DISPATCH(dequantize)(x, q, y, n); }
 Bounds range_with_zero(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(range)(x, n); }

@@ -1,5 +1,5 @@
 #pragma once
-#include "lib/ops/binary.h"
+#include "lib/ops/quantized_binary.h"
 
 namespace onecard {
 
@@ -24,6 +24,12 @@ struct Bounds {
 using CodeBinaryRow = void (*)(const uint8_t* a, int64_t a_step, const Codes& qa, const uint8_t* b, int64_t b_step, const Codes& qb,
                                const Bounds& bounds, const Codes& qy, uint8_t* y, int64_t n);
 CodeBinaryRow code_binary_row(BinaryFn fn);
+
+// y[i] = code of sum(a[i * a_step], b[i * b_step]), of the codes as they are stored: those with flip 0x80 are signed.
+struct CodeFlips {
+  uint8_t a, b, y;
+};
+void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n);
 
 // y[i] = saturate(round_half_even(x[i] / scale) + zero); NaN gives the code nearest to 0.
 void quantize_row(const float* x, const Codes& q, uint8_t* y, int64_t n);

@@ -77,8 +77,10 @@ HWY_INLINE HWY_ATTR hn::Vec<I32> whole_sum(const TileFinish& t, const int32_t* s
 
 HWY_INLINE HWY_ATTR Floats real_sum(const TileFinish& t, const int32_t* sums, int32_t row_sum, int64_t j) {
   const F32 d;
-  const Floats v = hn::ConvertTo(d, whole_sum(t, sums, row_sum, j));
-  return hn::MulAdd(v, hn::LoadU(d, t.at.scale + j), hn::LoadU(d, t.at.bias + j));
+  const auto sum = whole_sum(t, sums, row_sum, j);
+  const Floats bias = hn::LoadU(d, t.at.bias + j), scale = hn::LoadU(d, t.at.scale + j);
+  if (t.finish.bias == BiasUnits::sums) return hn::Mul(hn::ConvertTo(d, hn::Add(sum, hn::BitCast(I32(), bias))), scale);
+  return hn::MulAdd(hn::ConvertTo(d, sum), scale, bias);
 }
 
 HWY_INLINE HWY_ATTR Floats bounded(const TileFinish& t, Floats v) {

@@ -6,9 +6,11 @@
 namespace onecard {
 
 // What becomes of a sum of integer products: sum * scale + bias, the epilogue in f32, and rounding where y is quantized; or, for i32, the sum.
+enum class BiasUnits : uint8_t { real, sums /* int32, added to the sum before it is scaled */ };
 struct IntegerFinish {
   DType y = DType::f32;     // f32, i8, u8 or i32
   PerTensor y_quant{1, 0};  // of i8 and u8
+  BiasUnits bias = BiasUnits::real;
   Activation activation;
   AddOrder order = AddOrder::before_activation;
   DType residual = DType::f32;     // f32, i8 or u8
@@ -20,7 +22,7 @@ IntegerFinish integer_finish(const KernelQuery& q, const Activation& activation,
 
 // Per column of one panel, readable for all its columns; null: 1, 0, 0. `zero` is the weights' zero point, not yet taken from the sums.
 struct FinishColumns {
-  const float *scale = nullptr, *bias = nullptr;
+  const float *scale = nullptr, *bias = nullptr;  // bias holds the bits of int32 where it is in units of the sums
   const int32_t* zero = nullptr;
 };
 // Where the first element of a tile lies; rows are `stride` elements apart in y and residual (null: none).

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "lib/ops/integer_sum.h"
 #include "lib/ops/quantize.h"
 
 namespace onecard {
@@ -41,6 +42,18 @@ Support sums_fit(const TensorType& x, const ByteWeights& w, int64_t k) {
                                                                                   : no("sums of " + std::to_string(k) + " products may leave int32");
 }
 
+void finish_scales(IntegerFinish& finish, std::vector<float>& scale, const KernelQuery& q, int64_t channel_axis, float more) {
+  const float x = per_tensor(q.in[0])->scale;
+  const LayerTypes types{&q.in[0], &q.in[1], q.has(2) ? &q.in[2] : nullptr, channel_axis};
+  if (q.has(3) || more != 1 || !rescales_integers(types, finish.activation, q.out[0].quant)) {
+    for (float& s : scale) s *= x * more;
+    return;
+  }
+  for (float& s : scale) s = rescale_factor(x, s, finish.y_quant.scale);
+  finish.y_quant.scale = 1;
+  finish.bias = BiasUnits::sums;
+}
+
 Support integer_bias_fits(const KernelQuery& q, size_t index) {
   if (!q.has(index)) return yes();
   const TensorType& b = q.in[index];
@@ -48,8 +61,8 @@ Support integer_bias_fits(const KernelQuery& q, size_t index) {
   return no("bias " + b.text() + " is neither f32 nor a quantized constant");
 }
 
-void bind_integer_bias(Step& step, const KernelQuery& q, size_t index) {
-  if (!q.has(index) || !q.in[index].quant) return;
+void bind_integer_bias(Step& step, const KernelQuery& q, size_t index, const IntegerFinish& finish) {
+  if (!q.has(index) || !q.in[index].quant || finish.bias == BiasUnits::sums) return;
   PackedWeight packed;
   packed.input = index;
   packed.key = "dequantized";

@@ -16,8 +16,12 @@ std::optional<ByteWeights> byte_weights(const TensorType& w, int64_t axis, int64
 // Whether k products of x - zero with such weights cannot leave int32.
 Support sums_fit(const TensorType& x, const ByteWeights& w, int64_t k);
 
-// The bias, input `index`, as f32: what a launch finds in its argument, which is packed where the constant is an integer that stands for it.
+// Where the op says so (integer_sum.h), finishes by rescaling: `scale`, w's, becomes the factors and the bias stays as it is stored. Else
+// `scale` is multiplied by x's and `more`. The weights are input 1, its channels lie along `channel_axis`; the residual is input 3.
+void finish_scales(IntegerFinish& finish, std::vector<float>& scale, const KernelQuery& q, int64_t channel_axis, float more = 1);
+// The bias, input `index`, as f32 (or as stored, where the finish takes it so): what a launch finds in its argument, which is packed where the
+// constant is an integer that stands for it.
 Support integer_bias_fits(const KernelQuery& q, size_t index);
-void bind_integer_bias(Step& step, const KernelQuery& q, size_t index);
+void bind_integer_bias(Step& step, const KernelQuery& q, size_t index, const IntegerFinish& finish);
 
 }  // namespace onecard

@@ -6,14 +6,12 @@ namespace onecard {
 
 enum class AutoPad : uint8_t { notset, same_upper, same_lower, valid };
 inline constexpr std::string_view kAutoPadNames[] = {"notset", "same_upper", "same_lower", "valid"};
-template <>
-inline constexpr std::span<const std::string_view> kEnumNames<AutoPad>{kAutoPadNames};
+template <> inline constexpr std::span<const std::string_view> kEnumNames<AutoPad>{kAutoPadNames};
 
 // y[N,K,O...] = epilogue(x[N,C,S...] * w[K,C/group,R...] + b[K], residual[N,K,O...]); any number of spatial dimensions, ONNX Conv.
 // Inputs: x, w, b (optional), residual (optional). strides, dilations empty: ones; pads empty: zeros (all begins, then all ends).
 // x and w may be quantized (i8/u8): then sums are exact in int32 over (stored - zero point), times the scales, and y is f32, unless
 // `output` is set: then y is `output_dtype` quantized so (round half to even, saturated). A quantized residual counts by its real values.
-// A quantized y of integers alone is rescaled in one step: rescales_integers (integer_sum.h) says where and how.
 struct Conv : OpBase<Conv> {
   static constexpr std::string_view kName = "conv";
   std::vector<int64_t> strides, dilations, pads;
@@ -22,11 +20,10 @@ struct Conv : OpBase<Conv> {
   Activation activation;
   AddOrder add_order = AddOrder::before_activation;
   QuantizationPtr output;
-  DType output_dtype = DType::i8;  // with `output`
-  static constexpr auto kFields =
-      std::tuple{field("strides", &Conv::strides),     field("dilations", &Conv::dilations), field("pads", &Conv::pads),
-                 field("group", &Conv::group),         field("auto_pad", &Conv::auto_pad),   field("activation", &Conv::activation),
-                 field("add_order", &Conv::add_order), field("output", &Conv::output),       field("output_dtype", &Conv::output_dtype)};
+  DType output_dtype = DType::i8;                     // with `output`
+  static constexpr auto kFields = std::tuple{field("strides", &Conv::strides), field("dilations", &Conv::dilations), field("pads", &Conv::pads),
+      field("group", &Conv::group), field("auto_pad", &Conv::auto_pad), field("activation", &Conv::activation), field("add_order", &Conv::add_order),
+      field("output", &Conv::output), field("output_dtype", &Conv::output_dtype)};
 
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;

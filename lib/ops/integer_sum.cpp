@@ -25,8 +25,8 @@ bool rescales_integers(const LayerTypes& types, const Activation& f, const Quant
 }
 
 double rescaled(double sum, float factor, int32_t zero, const Activation& f) {
-  const double end = f.fn == Fn::relu ? std::max(sum, 0.0) : sum;
-  return std::nearbyint(static_cast<float>(end) * factor) + static_cast<double>(zero);
+  const float v = static_cast<float>(sum) * factor;
+  return std::nearbyint(f.fn == Fn::relu ? std::max(v, 0.0f) : v) + static_cast<double>(zero);
 }
 
 }  // namespace onecard

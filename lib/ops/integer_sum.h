@@ -4,7 +4,7 @@
 namespace onecard {
 
 // An exact integer sum of a layer whose result is quantized, rescaled to the result's codes in one step, as ONNX QLinearConv does:
-//   y = saturate(round_half_even(f(sum) * (x_scale * w_scale / y_scale)) + y_zero), every operation rounded to f32.
+//   y = saturate(round_half_even(f(sum * (x_scale * w_scale / y_scale))) + y_zero), every operation rounded to f32.
 struct LayerTypes {
   const TensorType *x = nullptr, *w = nullptr, *bias = nullptr;  // bias may be null
   int64_t channel_axis = 0;                                      // of w

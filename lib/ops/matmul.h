@@ -6,13 +6,11 @@ namespace onecard {
 
 enum class Transpose2 : uint8_t { no, yes };
 inline constexpr std::string_view kTranspose2Names[] = {"no", "yes"};
-template <>
-inline constexpr std::span<const std::string_view> kEnumNames<Transpose2>{kTranspose2Names};
+template <> inline constexpr std::span<const std::string_view> kEnumNames<Transpose2>{kTranspose2Names};
 
 // y = epilogue(alpha * op(a) @ op(b) + bias, residual); ONNX MatMul's shapes (numpy.matmul: 1-D operands, broadcast batch), with the last two
 // axes of a or b swapped on request. ONNX Gemm becomes this. Inputs: a, b, bias (optional, broadcastable to y), residual (optional, y's shape).
-// a and b may be quantized as in Conv: exact int32 sums times the scales (b per tensor or per column: its axis is the column axis),
-// then the bias may be i32 in units of their scales; a quantized y of integers alone is rescaled in one step (integer_sum.h).
+// a and b may be quantized as in Conv: exact int32 sums times the scales (b per tensor or per column: its axis is the column axis).
 struct MatMul : OpBase<MatMul> {
   static constexpr std::string_view kName = "matmul";
   Transpose2 transpose_a = Transpose2::no, transpose_b = Transpose2::no;
@@ -20,17 +18,15 @@ struct MatMul : OpBase<MatMul> {
   Activation activation;
   AddOrder add_order = AddOrder::before_activation;
   QuantizationPtr output;
-  DType output_dtype = DType::i8;  // with `output`
-  static constexpr auto kFields =
-      std::tuple{field("transpose_a", &MatMul::transpose_a),  field("transpose_b", &MatMul::transpose_b), field("alpha", &MatMul::alpha),
-                 field("activation", &MatMul::activation),    field("add_order", &MatMul::add_order),     field("output", &MatMul::output),
-                 field("output_dtype", &MatMul::output_dtype)};
+  DType output_dtype = DType::i8;                     // with `output`
+  static constexpr auto kFields = std::tuple{field("transpose_a", &MatMul::transpose_a), field("transpose_b", &MatMul::transpose_b), field("alpha", &MatMul::alpha),
+      field("activation", &MatMul::activation), field("add_order", &MatMul::add_order), field("output", &MatMul::output), field("output_dtype", &MatMul::output_dtype)};
 
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
   std::vector<Value*> decompose(Graph&, Node&) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
-  static const std::span<const OnnxName> kOnnx;  // MatMul, Gemm
+  static const std::span<const OnnxName> kOnnx;       // MatMul, Gemm
   static std::vector<Value*> from_onnx(const OnnxNode& node);
 };
 

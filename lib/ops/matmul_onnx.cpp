@@ -45,7 +45,7 @@ Value* without_epilogue(const MatMul& op, const NodesBefore& before, Node& node)
   inner.transpose_b = op.transpose_b;
   inner.alpha = op.alpha;
   std::vector<Value*> operands{real(node.input(0)), real(node.input(1))};
-  if (node.input(2)) operands.push_back(node.input(2));
+  if (node.input(2)) operands.push_back(real(node.input(2)));
   Value* y = before.add(inner, operands);
   Value* residual = real(node.input(3));
   if (residual && op.add_order == AddOrder::before_activation) y = before.add(Binary(BinaryFn::add), {y, residual});

@@ -30,7 +30,8 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   ByteWeights w = *byte_weights(q.in[1], 0, s.outputs);
   IntegerProduct p = patch_product(s, q.in[0].dtype);
   p.finish = integer_finish(q, op.activation, op.add_order, 3);
-  for (float& scale : w.scale) scale *= x.scale;
+  finish_scales(p.finish, w.scale, q, 0);
+  const IntegerFinish finish = p.finish;
   p.scale = padded_columns(std::move(w.scale));
   const int64_t workspace = p.share(q.threads);
   const double flops = p.flops();
@@ -48,7 +49,7 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   step->workspace_bytes = workspace;
   step->flops = flops;
   step->weights.push_back(std::move(packed));
-  bind_integer_bias(*step, q, 2);
+  bind_integer_bias(*step, q, 2, finish);
   step->in_layouts[0] = channels_last(q.in[0]);
   step->out_layouts[0] = channels_last(q.out[0]);
   if (q.has(3)) {

@@ -120,7 +120,8 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   d.sign = sign_of(q.in[0].dtype);
   d.zero = x.zero;
   d.scale = byte_weights(q.in[1], 0, op.group)->scale;
-  for (float& scale : d.scale) scale *= x.scale;
+  finish_scales(d.finish, d.scale, q, 0);
+  const IntegerFinish finish = d.finish;
   d.scale = padded_columns(std::move(d.scale));
   const int64_t workspace = d.share(q.threads);
   const double flops = 2.0 * static_cast<double>(d.shape.out_pixels()) * static_cast<double>(d.shape.channels * d.shape.positions());
@@ -129,7 +130,7 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   step->workspace_bytes = workspace;
   step->flops = flops;
   step->weights.push_back(std::move(packed));
-  bind_integer_bias(*step, q, 2);
+  bind_integer_bias(*step, q, 2, finish);
   step->in_layouts[0] = channels_last(q.in[0]);
   step->out_layouts[0] = channels_last(q.out[0]);
   if (q.has(3)) {

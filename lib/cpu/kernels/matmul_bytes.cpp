@@ -35,7 +35,9 @@ std::unique_ptr<Step> prepare(const MatMul& op, const KernelQuery& q) {
   const Packing packing = q.constants[1] ? Packing::once : Packing::at_launch;
   IntegerProduct p = byte_matrix_product(s, q.in[0].dtype, w.dtype, packing);
   p.finish = integer_finish(q, op.activation, op.add_order, 3);
-  for (float& scale : w.scale) scale *= a.scale * op.alpha;
+  const int64_t rank = q.in[1].shape.rank(), columns_axis = rank < 2 ? -1 : op.transpose_b == Transpose2::yes ? rank - 2 : rank - 1;
+  finish_scales(p.finish, w.scale, q, columns_axis, op.alpha);
+  const IntegerFinish finish = p.finish;
   p.scale = padded_columns(std::move(w.scale));
   const int64_t workspace = p.share(q.threads), bias_count = q.has(2) ? element_count(s.bias) : 0;
   const double flops = p.flops();
@@ -52,7 +54,7 @@ std::unique_ptr<Step> prepare(const MatMul& op, const KernelQuery& q) {
   step->workspace_bytes = workspace;
   step->flops = flops;
   if (packing == Packing::once) step->weights.push_back(packed_matrices(1, s, w.dtype));
-  bind_integer_bias(*step, q, 2);
+  bind_integer_bias(*step, q, 2, finish);
   allow_in_place(*step, q, {3});
   return step;
 }

@@ -38,7 +38,23 @@ Codes codes_of(const TensorType& t) {
   return Codes::of(t.dtype, quant.scale, quant.zero);
 }
 
+uint8_t flip_of(const TensorType& t) { return t.dtype == DType::i8 ? 0x80 : 0; }
+
+std::unique_ptr<Step> prepare_sum(const SumOfCodes& sum, const KernelQuery& q) {
+  return plain_step(q, [walk = *walk_of(q), sum, flips = CodeFlips{flip_of(q.in[0]), flip_of(q.in[1]), flip_of(q.out[0])}](const LaunchArgs& args) {
+    walk_pieces(walk, 8192, [&](const std::array<int64_t, 3>& at, int64_t count) {
+      code_sum_row(sum, flips, static_cast<const uint8_t*>(args.in[0]) + at[0], walk.row_stride(0), static_cast<const uint8_t*>(args.in[1]) + at[1],
+                   walk.row_stride(1), static_cast<uint8_t*>(args.out[0]) + at[2], count);
+    });
+  });
+}
+
 std::unique_ptr<Step> prepare(const QuantizedBinary& op, const KernelQuery& q) {
+  if (const auto sum = sum_of_codes(op, q.in[0], q.in[1])) {
+    auto step = prepare_sum(*sum, q);
+    allow_in_place(*step, q, {0, 1});
+    return step;
+  }
   auto step = plain_step(q, [walk = *walk_of(q), row = code_binary_row(op.fn), bounds = *bounds_of(op.activation), a = codes_of(q.in[0]),
                              b = codes_of(q.in[1]), y = codes_of(q.out[0])](const LaunchArgs& args) {
     walk_pieces(walk, 8192, [&](const std::array<int64_t, 3>& at, int64_t count) {
