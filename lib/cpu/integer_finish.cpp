@@ -133,8 +133,74 @@ HWY_ATTR void store_sums(const TileFinish& t, int32_t* tile, const int32_t* row_
   }
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// The common end, whole panels with constants in registers: everything is counted in steps of y, so that one multiplication, one pair of
+// bounds and one rounding are all; a residual before the activation at most.
+template <class Y, class R>
+HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t rows) {
+  const F32 d;
+  const I32 d32;
+  constexpr bool kBytes = sizeof(Y) == 1;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const PerTensor yq = kBytes ? t.finish.y_quant : PerTensor{1, 0}, rq = t.finish.residual_quant;
+  const Floats per_step = hn::Set(d, 1 / yq.scale);
+  const Floats scale0 = hn::Mul(hn::LoadU(d, t.at.scale), per_step), scale1 = hn::Mul(hn::LoadU(d, t.at.scale + lanes), per_step);
+  const Floats bias0 = hn::Mul(hn::LoadU(d, t.at.bias), per_step), bias1 = hn::Mul(hn::LoadU(d, t.at.bias + lanes), per_step);
+  float least = t.least / yq.scale, most = t.most / yq.scale;
+  if constexpr (kBytes) {
+    least = std::max(least, static_cast<float>(std::numeric_limits<Y>::min() - yq.zero));
+    most = std::max(least, std::min(most, static_cast<float>(std::numeric_limits<Y>::max() - yq.zero)));
+  }
+  const Floats low = hn::Set(d, least), high = hn::Set(d, most), r_scale = hn::Set(d, rq.scale / yq.scale);
+  const auto y_zero = hn::Set(d32, yq.zero), r_zero = hn::Set(d32, rq.zero);
+  const auto one = [&](const int32_t* sums, Floats scale, Floats bias, const R* residual, Y* y) HWY_ATTR {
+    Floats v = hn::MulAdd(hn::ConvertTo(d, hn::LoadU(d32, sums)), scale, bias);
+    if constexpr (std::is_same_v<R, float>) v = hn::MulAdd(hn::LoadU(d, residual), r_scale, v);
+    else if constexpr (!std::is_void_v<R>)
+      v = hn::MulAdd(hn::ConvertTo(d, hn::Sub(hn::PromoteTo(d32, hn::LoadU(hn::Rebind<R, I32>(), residual)), r_zero)), r_scale, v);
+    v = hn::Min(high, hn::Max(low, v));
+    if constexpr (kBytes) {
+      const hn::Rebind<Y, I32> to;
+      hn::StoreU(hn::DemoteTo(to, hn::Add(hn::NearestInt(v), y_zero)), to, y);
+    } else {
+      hn::StoreU(v, d, y);
+    }
+  };
+  auto* y = static_cast<Y*>(t.place.y);
+  const auto* residual = static_cast<const R*>(t.place.residual);
+  const auto from = [&](int64_t i) -> const R* {
+    if constexpr (std::is_void_v<R>) return nullptr;
+    else return residual + i;
+  };
+  for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
+    one(tile, scale0, bias0, from(at), y + at);
+    one(tile + lanes, scale1, bias1, from(at + lanes), y + at + lanes);
+  }
+}
+
+template <class Y>
+HWY_ATTR void finish_panel_of(const TileFinish& t, const int32_t* tile, int64_t rows) {
+  if (!t.place.residual) return finish_panel<Y, void>(t, tile, rows);
+  if (t.finish.residual == DType::f32) return finish_panel<Y, float>(t, tile, rows);
+  if (t.finish.residual == DType::i8) return finish_panel<Y, int8_t>(t, tile, rows);
+  finish_panel<Y, uint8_t>(t, tile, rows);
+}
+
+HWY_ATTR bool finish_fast(const TileFinish& t, const int32_t* tile, int64_t rows, int64_t columns) {
+  const bool common = !t.curve && !t.at.zero && columns == 2 * static_cast<int64_t>(hn::Lanes(F32()));
+  if (!common || (t.place.residual && t.finish.order == AddOrder::after_activation)) return false;
+  if (t.finish.y == DType::f32) finish_panel_of<float>(t, tile, rows);
+  else if (t.finish.y == DType::i8) finish_panel_of<int8_t>(t, tile, rows);
+  else finish_panel_of<uint8_t>(t, tile, rows);
+  return true;
+}
+#else
+bool finish_fast(const TileFinish&, const int32_t*, int64_t, int64_t) { return false; }
+#endif
+
 HWY_ATTR void finish_all(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
   if (t.finish.y == DType::i32) return store_sums(t, tile, row_sums, rows, columns);
+  if (finish_fast(t, tile, rows, columns)) return;
   if (!t.curve) return finish_rows<Part::whole>(t, tile, row_sums, rows, columns);
   finish_rows<Part::before_curve>(t, tile, row_sums, rows, columns);
   auto* reals = reinterpret_cast<float*>(tile);

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/cpu/conv_primitive.h"
+#include "lib/cpu/integer_weights.h"
+
 namespace onecard {
 namespace {
 
@@ -74,6 +77,22 @@ PatchShape patch_shape(const ConvGeometry& g, const Dims& x, const Dims& w, cons
     s.strides[skip + i] = g.strides[i], s.dilations[skip + i] = g.dilations[i], s.pads[skip + i] = g.pads_begin[i];
   }
   return s;
+}
+
+PatchShape patch_shape(const Conv& op, const KernelQuery& q) {
+  const Dims x = q.in[0].shape.numbers(), w = q.in[1].shape.numbers();
+  return patch_shape(conv_geometry(op, x, w), x, w, q.out[0].shape.numbers(), op.group);
+}
+
+Support byte_conv_fits(const Conv& op, const KernelQuery& q) {
+  for (const Support& s : {operands_fit(q), conv_fits(q), integer_finish_fits(q, op.activation, 3), integer_bias_fits(q, 2)})
+    if (!s) return s;
+  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
+  if (!q.constants[1]) return no("w is not constant");
+  const auto w = byte_weights(q.in[1], 0, q.out[0].shape[1].number());
+  if (!w) return no("w is not i8 or u8 quantized per tensor or output channel: " + q.in[1].text());
+  const PatchShape s = patch_shape(op, q);
+  return sums_fit(q.in[0], *w, s.group_channels() * s.positions());
 }
 
 std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign) { return std::make_shared<PatchRows>(shape, sign); }

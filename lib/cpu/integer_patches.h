@@ -17,6 +17,9 @@ struct PatchShape {
 };
 // At most three spatial axes.
 PatchShape patch_shape(const ConvGeometry& geometry, const Dims& x, const Dims& w, const Dims& y, int64_t group);
+PatchShape patch_shape(const Conv& op, const KernelQuery& q);
+// What our kernels for a Conv of integers have in common: geometry, types, scales, epilogue, sums that stay in int32.
+Support byte_conv_fits(const Conv& op, const KernelQuery& q);
 
 // The rows of a convolution as a product, one per output pixel and group: what its window covers, kernel positions outermost, 0 outside.
 std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign);

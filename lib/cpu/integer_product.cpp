@@ -8,8 +8,8 @@
 namespace onecard {
 namespace {
 
-constexpr int64_t kBlockBytes = 256 << 10;  // of widened rows, which stay in the second cache
-constexpr int64_t kMostRows = 192;          // so that sums of one panel stay in the first
+constexpr int64_t kBlockBytes = 448 << 10;  // of widened rows, which stay in the second cache
+constexpr int64_t kMostRows = 288;          // so that sums of one panel stay in the first
 constexpr int64_t kRowStep = 12;            // a multiple of the product's row blocks
 constexpr int64_t kFewestRows = 36;         // below, threads share columns rather than rows
 

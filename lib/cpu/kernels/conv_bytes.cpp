@@ -1,5 +1,4 @@
 // Conv of integers as exact products of int16 pairs, on any processor and with any zero points; channels innermost.
-#include "lib/cpu/conv_primitive.h"
 #include "lib/cpu/integer_patches.h"
 #include "lib/cpu/integer_weights.h"
 #include "lib/cpu/kernels.h"
@@ -8,24 +7,10 @@
 namespace onecard {
 namespace {
 
-PatchShape shape_of(const Conv& op, const KernelQuery& q) {
-  const Dims x = q.in[0].shape.numbers(), w = q.in[1].shape.numbers();
-  return patch_shape(conv_geometry(op, x, w), x, w, q.out[0].shape.numbers(), op.group);
-}
-
-Support supports(const Conv& op, const KernelQuery& q) {
-  for (const Support& s : {operands_fit(q), conv_fits(q), integer_finish_fits(q, op.activation, 3), integer_bias_fits(q, 2)})
-    if (!s) return s;
-  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
-  if (!q.constants[1]) return no("w is not constant");
-  const auto w = byte_weights(q.in[1], 0, q.out[0].shape[1].number());
-  if (!w) return no("w is not i8 or u8 quantized per tensor or output channel: " + q.in[1].text());
-  const PatchShape s = shape_of(op, q);
-  return sums_fit(q.in[0], *w, s.group_channels() * s.positions());
-}
+Support supports(const Conv& op, const KernelQuery& q) { return byte_conv_fits(op, q); }
 
 std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
-  const PatchShape s = shape_of(op, q);
+  const PatchShape s = patch_shape(op, q);
   const PerTensor x = *per_tensor(q.in[0]);
   ByteWeights w = *byte_weights(q.in[1], 0, s.outputs);
   IntegerProduct p = patch_product(s, q.in[0].dtype);

@@ -1,5 +1,4 @@
 // Conv of integers with one channel in each group; channels innermost, a panel of them at a time.
-#include "lib/cpu/conv_primitive.h"
 #include "lib/cpu/integer_depthwise.h"
 #include "lib/cpu/integer_patches.h"
 #include "lib/cpu/integer_weights.h"
@@ -12,22 +11,11 @@ namespace {
 constexpr int64_t kMostPixels = 64;
 constexpr int64_t kMostPositions = 1024;
 
-PatchShape shape_of(const Conv& op, const KernelQuery& q) {
-  const Dims x = q.in[0].shape.numbers(), w = q.in[1].shape.numbers();
-  return patch_shape(conv_geometry(op, x, w), x, w, q.out[0].shape.numbers(), op.group);
-}
-
 Support supports(const Conv& op, const KernelQuery& q) {
-  for (const Support& s : {operands_fit(q), conv_fits(q), integer_finish_fits(q, op.activation, 3), integer_bias_fits(q, 2)})
-    if (!s) return s;
+  if (const Support s = byte_conv_fits(op, q); !s) return s;
   if (op.group != q.in[0].shape[1].number() || op.group != q.out[0].shape[1].number()) return no("not one channel in each group");
-  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
-  if (!q.constants[1]) return no("w is not constant");
-  const auto w = byte_weights(q.in[1], 0, op.group);
-  if (!w) return no("w is not i8 or u8 quantized per tensor or output channel: " + q.in[1].text());
-  const int64_t positions = shape_of(op, q).positions();
-  if (positions > kMostPositions) return no("a kernel of " + std::to_string(positions) + " positions");
-  return sums_fit(q.in[0], *w, positions);
+  const int64_t positions = patch_shape(op, q).positions();
+  return positions <= kMostPositions ? yes() : no("a kernel of " + std::to_string(positions) + " positions");
 }
 
 struct Depthwise {
@@ -115,7 +103,7 @@ PackedWeight packed_weight(const PatchShape& s, const TensorType& type) {
 std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   const PerTensor x = *per_tensor(q.in[0]);
   Depthwise d;
-  d.shape = shape_of(op, q);
+  d.shape = patch_shape(op, q);
   d.finish = integer_finish(q, op.activation, op.add_order, 3);
   d.sign = sign_of(q.in[0].dtype);
   d.zero = x.zero;
