@@ -145,7 +145,12 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
   const PerTensor yq = kBytes ? t.finish.y_quant : PerTensor{1, 0}, rq = t.finish.residual_quant;
   const Floats per_step = hn::Set(d, 1 / yq.scale);
   const Floats scale0 = hn::Mul(hn::LoadU(d, t.at.scale), per_step), scale1 = hn::Mul(hn::LoadU(d, t.at.scale + lanes), per_step);
-  const Floats bias0 = hn::Mul(hn::LoadU(d, t.at.bias), per_step), bias1 = hn::Mul(hn::LoadU(d, t.at.bias + lanes), per_step);
+  // A bias of sums joins them, a real one what they are worth; the other is 0.
+  const bool real = t.finish.bias == BiasUnits::real;
+  const auto real_bias = [&](int64_t at) HWY_ATTR { return real ? hn::Mul(hn::LoadU(d, t.at.bias + at), per_step) : hn::Zero(d); };
+  const auto sum_bias = [&](int64_t at) HWY_ATTR { return real ? hn::Zero(d32) : hn::BitCast(d32, hn::LoadU(d, t.at.bias + at)); };
+  const Floats bias0 = real_bias(0), bias1 = real_bias(lanes);
+  const auto more0 = sum_bias(0), more1 = sum_bias(lanes);
   float least = t.least / yq.scale, most = t.most / yq.scale;
   if constexpr (kBytes) {
     least = std::max(least, static_cast<float>(std::numeric_limits<Y>::min() - yq.zero));
@@ -153,8 +158,8 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
   }
   const Floats low = hn::Set(d, least), high = hn::Set(d, most), r_scale = hn::Set(d, rq.scale / yq.scale);
   const auto y_zero = hn::Set(d32, yq.zero), r_zero = hn::Set(d32, rq.zero);
-  const auto one = [&](const int32_t* sums, Floats scale, Floats bias, const R* residual, Y* y) HWY_ATTR {
-    Floats v = hn::MulAdd(hn::ConvertTo(d, hn::LoadU(d32, sums)), scale, bias);
+  const auto one = [&](const int32_t* sums, Floats scale, Floats bias, hn::Vec<I32> more, const R* residual, Y* y) HWY_ATTR {
+    Floats v = hn::MulAdd(hn::ConvertTo(d, hn::Add(hn::LoadU(d32, sums), more)), scale, bias);
     if constexpr (std::is_same_v<R, float>) v = hn::MulAdd(hn::LoadU(d, residual), r_scale, v);
     else if constexpr (!std::is_void_v<R>)
       v = hn::MulAdd(hn::ConvertTo(d, hn::Sub(hn::PromoteTo(d32, hn::LoadU(hn::Rebind<R, I32>(), residual)), r_zero)), r_scale, v);
@@ -173,8 +178,8 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
     else return residual + i;
   };
   for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
-    one(tile, scale0, bias0, from(at), y + at);
-    one(tile + lanes, scale1, bias1, from(at + lanes), y + at + lanes);
+    one(tile, scale0, bias0, more0, from(at), y + at);
+    one(tile + lanes, scale1, bias1, more1, from(at + lanes), y + at + lanes);
   }
 }
 

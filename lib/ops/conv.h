@@ -12,6 +12,7 @@ template <> inline constexpr std::span<const std::string_view> kEnumNames<AutoPa
 // Inputs: x, w, b (optional), residual (optional). strides, dilations empty: ones; pads empty: zeros (all begins, then all ends).
 // x and w may be quantized (i8/u8): then sums are exact in int32 over (stored - zero point), times the scales, and y is f32, unless
 // `output` is set: then y is `output_dtype` quantized so (round half to even, saturated). A quantized residual counts by its real values.
+// A quantized y of integers alone is rescaled in one step: rescales_integers (integer_sum.h) says where and how.
 struct Conv : OpBase<Conv> {
   static constexpr std::string_view kName = "conv";
   std::vector<int64_t> strides, dilations, pads;

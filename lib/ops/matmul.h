@@ -10,7 +10,8 @@ template <> inline constexpr std::span<const std::string_view> kEnumNames<Transp
 
 // y = epilogue(alpha * op(a) @ op(b) + bias, residual); ONNX MatMul's shapes (numpy.matmul: 1-D operands, broadcast batch), with the last two
 // axes of a or b swapped on request. ONNX Gemm becomes this. Inputs: a, b, bias (optional, broadcastable to y), residual (optional, y's shape).
-// a and b may be quantized as in Conv: exact int32 sums times the scales (b per tensor or per column: its axis is the column axis).
+// a and b may be quantized as in Conv: exact int32 sums times the scales (b per tensor or per column: its axis is the column axis),
+// then the bias may be i32 in units of their scales; a quantized y of integers alone is rescaled in one step (integer_sum.h).
 struct MatMul : OpBase<MatMul> {
   static constexpr std::string_view kName = "matmul";
   Transpose2 transpose_a = Transpose2::no, transpose_b = Transpose2::no;
