@@ -63,6 +63,7 @@ class Search {
     const std::string domain = standard_domain(node.domain());
     if (const auto* importer = find_importer(domain, node.op_type()))
       return "needs opset " + std::to_string(importer->onnx.since_opset) + " or later; re-export the model";
+    if (domain == "ai.onnx.preview.training" || domain == "ai.onnx.training") return "an operator of training, which is left out; export the model for inference";
     const auto& known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
     if (!known.contains(domain)) return "an operator of the domain '" + domain + "', which is not ONNX's and not defined in the model";
     const bool exists = onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset_of(node, opsets)), domain) != nullptr;
