@@ -18,6 +18,8 @@ constexpr Refused kRefused[] = {
     {"ai.onnx.ml", "ZipMap", "gives maps, and values are tensors here; convert the model with options={'zipmap': False}, or end it at this node's input, which has the same numbers"},
     {"ai.onnx.ml", "CastMap", "takes maps, and values are tensors here; begin the model at this node's output"},
     {"ai.onnx.ml", "DictVectorizer", "takes maps, and values are tensors here; begin the model at this node's output"},
+    {"ai.onnx.preview.training", "", "an operator of training, which is left out; export the model for inference"},
+    {"ai.onnx.training", "", "an operator of training, which is left out; export the model for inference"},
     {"com.microsoft.nchwc", "", "a layout that ONNX Runtime made for one processor; save the model with ORT_ENABLE_EXTENDED instead of ORT_ENABLE_ALL"},
     {"com.microsoft.internal.nhwc", "", "a layout that ONNX Runtime made for one device; save the model with ORT_ENABLE_EXTENDED instead of ORT_ENABLE_ALL"},
     {"com.microsoft", "Tokenizer", "it splits text by rules of ONNX Runtime; give the network tokens"},

@@ -31,10 +31,11 @@ int64_t oldest_opset(const onnx::NodeProto& node, const std::vector<const Tensor
   for (int opset = kExportOpset; opset <= newest; ++opset) {
     const auto* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset, "");
     if (!schema || schema->Deprecated()) continue;
-    const bool known = std::all_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return schema->attributes().contains(a.name()); });
+    const bool known =
+        std::all_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return schema->attributes().contains(a.name()); });
     if (known && take(schema->inputs(), inputs) && take(schema->outputs(), outputs)) return opset;
   }
-  return kExportOpset;                                // a type that ONNX does not know there: its checker says so
+  return kExportOpset;  // a type that ONNX does not know there: its checker says so
 }
 
 int64_t ir_version_of(int64_t opset) {

@@ -50,11 +50,13 @@ Value* import_image_scaler(const OnnxNode& node) {
 // x [N, C, H, W] without border = {left, top, right, bottom}; with scale = {height, width}, of that size from the corner.
 Value* import_crop(const OnnxNode& node) {
   const auto border = node.attr<std::vector<int64_t>>("border", {0, 0, 0, 0}), scale = node.attr<std::vector<int64_t>>("scale", {});
-  require(border.size() == 4 && (scale.empty() || scale.size() == 2), ErrorKind::model, "border has ", border.size(), " entries, scale ", scale.size());
+  require(border.size() == 4 && (scale.empty() || scale.size() == 2), ErrorKind::model, "border has ", border.size(), " entries, scale ",
+          scale.size());
   for (const int64_t n : border) require(n >= 0 && n < INT32_MAX, ErrorKind::model, "a border of ", n);
   for (const int64_t n : scale) require(n > 0 && n < INT32_MAX, ErrorKind::model, "crops to ", n);
   const auto end = [](int64_t cut) { return cut == 0 ? int64_t{INT64_MAX} : -cut; };
-  const std::vector<int64_t> ends = scale.empty() ? std::vector<int64_t>{end(border[3]), end(border[2])} : std::vector<int64_t>{border[1] + scale[0], border[0] + scale[1]};
+  const std::vector<int64_t> ends =
+      scale.empty() ? std::vector<int64_t>{end(border[3]), end(border[2])} : std::vector<int64_t>{border[1] + scale[0], border[0] + scale[1]};
   return node.add_op(Slice{}, {node.needed(0), int_list(node, {border[1], border[0]}), int_list(node, ends), int_list(node, {2, 3})});
 }
 
@@ -77,7 +79,8 @@ Value* import_given_tensor_fill(const OnnxNode& node) {
 Value* import_constant_fill(const OnnxNode& node) {
   const auto code = node.attr<int64_t>("dtype", 1);
   require(dtype_is_known(code) && is_numeric(static_cast<DType>(code)), ErrorKind::model, "fills with element type ", code);
-  return node.add_op(Expand{}, {node.constant(scalar_tensor(static_cast<DType>(code), static_cast<double>(node.attr("value", 0.0f)))), shape_to_fill(node)});
+  return node.add_op(Expand{},
+                     {node.constant(scalar_tensor(static_cast<DType>(code), static_cast<double>(node.attr("value", 0.0f)))), shape_to_fill(node)});
 }
 
 // Inputs: x, starts, ends, axes (optional); the attributes of Slice became inputs so for the first time.
@@ -93,7 +96,8 @@ Value* import_mean_variance_normalization(const OnnxNode& node) {
   Reduce mean;
   mean.fn = ReduceFn::mean;
   mean.keep_dims = KeepDims::yes;
-  Value* axes = int_list(node, old ? across ? std::vector<int64_t>{0, 1, 2, 3} : std::vector<int64_t>{0, 2, 3} : node.attr<std::vector<int64_t>>("axes", {0, 2, 3}));
+  Value* axes = int_list(
+      node, old ? across ? std::vector<int64_t>{0, 1, 2, 3} : std::vector<int64_t>{0, 2, 3} : node.attr<std::vector<int64_t>>("axes", {0, 2, 3}));
   Value* centred = node.add_op(Binary(BinaryFn::sub), {node.needed(0), node.add_op(mean, {node.needed(0), axes})});
   if (old && node.attr<int64_t>("normalize_variance", 1) == 0) return centred;
   Value* variance = node.add_op(mean, {node.add_op(Unary({Fn::square}), {centred}), axes});
