@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "lib/cpu/device.h"
 #include "lib/flow/compression/fit.h"
 #include "lib/flow/compression/site.h"
 #include "lib/ir/text.h"
@@ -11,6 +12,12 @@
 
 namespace onecard {
 namespace {
+
+Products& products() {
+  static const std::unique_ptr<Device> device = make_cpu_device(1);
+  static Products made(*device);
+  return made;
+}
 
 Tensor random_floats(const Dims& dims, uint32_t seed) {
   std::mt19937 rng(seed);
@@ -92,7 +99,7 @@ Case noisy_product(int64_t rows, int64_t depth, int64_t width) {
   for (int64_t i = 0; i < c.d.elements(); ++i) c.d.data<float>()[static_cast<size_t>(i)] += 2 * common.data<float>()[static_cast<size_t>(i / depth)] + 1;
   c.x = c.d.clone();
   for (int64_t i = 0; i < c.x.elements(); ++i) c.x.data<float>()[static_cast<size_t>(i)] += 0.05f * noise.data<float>()[static_cast<size_t>(i)];
-  add_rows(c.moments, c.layer, sample_rows(c.layer, c.x, rows, 0), sample_rows(c.layer, c.d, rows, 0));
+  add_rows(products(), c.moments, c.layer, sample_rows(c.layer, c.x, rows, 0), sample_rows(c.layer, c.d, rows, 0));
   c.w0 = matrix_of(c.layer, *c.layer.node->inputs[1]->constant, 0);
   return c;
 }
@@ -121,7 +128,7 @@ TEST(Fit, LeastSquaresOnTheSurvivorsBeatsTheMaskAlone) {
   std::vector<float> masked = c.w0;
   for (size_t i = 0; i < masked.size(); ++i) masked[i] *= keep[i];
   std::vector<float> fitted = masked;
-  solve_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
+  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
   for (size_t i = 0; i < keep.size(); ++i)
     EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
   EXPECT_LT(error_of(c, fitted, true), 0.7 * error_of(c, masked, true));
@@ -132,9 +139,9 @@ TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {
   Case c = noisy_product(2048, 8, 5);
   c.x = c.d.clone();
   c.moments = {};
-  add_rows(c.moments, c.layer, sample_rows(c.layer, c.x, 2048, 0), sample_rows(c.layer, c.d, 2048, 0));
+  add_rows(products(), c.moments, c.layer, sample_rows(c.layer, c.x, 2048, 0), sample_rows(c.layer, c.d, 2048, 0));
   std::vector<float> fitted(c.w0.size(), 0.0f);
-  solve_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
+  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
   for (size_t i = 0; i < fitted.size(); ++i) EXPECT_NEAR(fitted[i], c.w0[i], 2e-3);
 }
 
@@ -143,7 +150,7 @@ TEST(Fit, RoundingByErrorBeatsTheNearest) {
   const std::vector<float> scale(7, 0.25f);
   std::vector<float> nearest = c.w0, found = c.w0;
   for (float& v : nearest) v = std::nearbyint(v / 0.25f) * 0.25f;
-  round_kept(fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
+  round_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
   for (const float v : found) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
   EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
 }

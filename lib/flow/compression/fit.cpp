@@ -30,7 +30,7 @@ double mean_diagonal(const std::vector<float>& a, int64_t depth) {
 
 }  // namespace
 
-FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull) {
+FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull) {
   const int64_t depth = layer.depth, width = layer.width, first = g * depth, square = first * depth;
   const double rows = static_cast<double>(moments.rows);
   FitProblem p;
@@ -45,7 +45,7 @@ FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, st
       cross[at] = static_cast<float>(moments.xd[static_cast<size_t>(square) + at] / rows - moments.mean_x(first + i) * moments.mean_d(first + j));
     }
   p.b.resize(static_cast<size_t>(depth * width));
-  product(cross.data(), w0.data(), depth, depth, width, p.b.data());
+  products.multiply(cross.data(), w0.data(), depth, depth, width, p.b.data());
   const double share = 0.01 + 0.1 * static_cast<double>(depth) / rows;
   const auto ridge = static_cast<float>(std::max(share * mean_diagonal(p.a, depth), 1e-20));
   for (int64_t k = 0; k < depth; ++k) p.a[static_cast<size_t>(k * depth + k)] += ridge;
@@ -53,11 +53,11 @@ FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, st
   return p;
 }
 
-void solve_kept(const FitProblem& p, std::span<const uint8_t> keep, std::vector<float>& w) {
+void solve_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, std::vector<float>& w) {
   const size_t count = w.size();
   std::vector<float> r(count), z(count), q(count), direction(count);
   for (size_t i = 0; i < count; ++i) w[i] = keep[i] ? w[i] : 0.0f;
-  product(p.a.data(), w.data(), p.depth, p.depth, p.width, q.data());
+  products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, q.data());
   const auto precondition = [&] {
     for (size_t i = 0; i < count; ++i) {
       const auto k = static_cast<int64_t>(i) / p.width;
@@ -70,7 +70,7 @@ void solve_kept(const FitProblem& p, std::span<const uint8_t> keep, std::vector<
   std::vector<double> rz = column_dots(r, z, p.depth, p.width);
   const std::vector<double> first = rz;
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    product(p.a.data(), direction.data(), p.depth, p.depth, p.width, q.data());
+    products.multiply(p.a.data(), direction.data(), p.depth, p.depth, p.width, q.data());
     for (size_t i = 0; i < count; ++i) q[i] = keep[i] ? q[i] : 0.0f;
     const std::vector<double> curvature = column_dots(direction, q, p.depth, p.width);
     std::vector<float> step(static_cast<size_t>(p.width)), turn(step.size());
@@ -93,11 +93,11 @@ void solve_kept(const FitProblem& p, std::span<const uint8_t> keep, std::vector<
   }
 }
 
-void round_kept(const FitProblem& p, std::span<const uint8_t> keep, std::span<const float> scale, std::vector<float>& w) {
+void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, std::span<const float> scale, std::vector<float>& w) {
   const auto nearest = [](float v, float s) { return std::clamp(std::nearbyint(v / s), -kMostSteps, kMostSteps) * s; };
   for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? nearest(w[i], scale[i % static_cast<size_t>(p.width)]) : 0.0f;
   std::vector<float> slope(w.size());
-  product(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
+  products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
   parallel_for(p.width, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> g(static_cast<size_t>(p.depth));
     for (int64_t n = begin; n < end; ++n) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "lib/flow/compression/products.h"
 #include "lib/flow/compression/rows.h"
 
 namespace onecard {
@@ -21,11 +22,6 @@ constexpr int64_t kMostMomentElements = int64_t{24} << 20;
 int64_t moment_elements(const Layer& layer);
 
 // Adds rows of both networks, equally many. The sums do not depend on the number of threads.
-void add_rows(Moments& moments, const Layer& layer, const Rows& x, const Rows& d);
-
-// c[m, n] = a[m, k] @ b[k, n] in f32 on all threads, sums in the order of k.
-void product(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
-// c += a @ b', b of [n, k].
-void add_product_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+void add_rows(Products& products, Moments& moments, const Layer& layer, const Rows& x, const Rows& d);
 
 }  // namespace onecard

@@ -96,13 +96,15 @@ class Refiner {
  public:
   Refiner(const Networks& n, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted, const std::map<std::string, SiteQuantization>& sites,
           const std::set<std::string>& skip, const Refinement& how)
-      : networks_(n), device_(device), samples_(samples), fitted_(fitted), how_(how) {
+      : networks_(n), device_(device), samples_(samples), fitted_(fitted), how_(how), products_(device) {
     std::map<std::string, Layer> originals;
     for (Layer& l : find_layers(*n.dense)) originals.emplace(l.name, l);
     for (Layer& l : find_layers(*n.base)) {
       const auto it = originals.find(l.name);
       const bool same = it != originals.end() && it->second.groups == l.groups && it->second.depth == l.depth && it->second.width == l.width && it->second.taps == l.taps;
       if (!same || skip.contains(l.name) || (l.input == 1 && is_filter_bank(*it->second.node))) continue;
+      const bool recurrent = l.source == RowSource::states || (l.source == RowSource::last_axis && !l.node->as<MatMul>());
+      if (recurrent && l.node->inputs[l.input]->type.dtype != DType::f32) continue;  // dequantize gives f32
       const auto site = sites.find(l.name);
       work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {}});
     }
@@ -181,12 +183,12 @@ class Refiner {
   }
 
   // Recurrent weights are fitted to the original's states on both sides: those of a network that is off lead further off.
-  void add(Work& w, Rows& x, const Rows& d) const {
+  void add(Work& w, Rows& x, const Rows& d) {
     if (d.count == 0) return;
     const bool states = w.base.source == RowSource::states;
     if (states || x.count != d.count) x = d;
     if (w.site && !states) through_site(x, w.base, *w.site);
-    add_rows(w.moments, w.base, x, d);
+    add_rows(products_, w.moments, w.base, x, d);
   }
 
   void settle(Work& w) {
@@ -207,8 +209,8 @@ class Refiner {
         pull[i] *= by;
       }
       if (how_.weights == Weights::keep) pull = start;
-      problems.push_back(fits ? std::optional(fit_problem(l, w.moments, g, originals.back(), pull)) : std::nullopt);
-      if (fits && how_.weights == Weights::repair) solve_kept(*problems.back(), keep, start);
+      problems.push_back(fits ? std::optional(fit_problem(products_, l, w.moments, g, originals.back(), pull)) : std::nullopt);
+      if (fits && how_.weights == Weights::repair) solve_kept(products_, *problems.back(), keep, start);
       starts.push_back(std::move(start));
       masks.push_back(std::move(keep));
     }
@@ -228,7 +230,7 @@ class Refiner {
 
   // The weight as integers; `now` becomes what they stand for.
   Tensor rounded(const Work& w, const Tensor& like, const std::vector<std::vector<uint8_t>>& masks, const std::vector<std::optional<FitProblem>>& problems,
-                 std::vector<std::vector<float>>& now) const {
+                 std::vector<std::vector<float>>& now) {
     const Layer& l = w.base;
     const ScalePlace place = scale_place(l);
     auto quant = std::make_shared<Quantization>();
@@ -240,7 +242,7 @@ class Refiner {
       std::vector<float> scale;
       for (int64_t n = 0; n < l.width; ++n) scale.push_back(quant->scale[place.index(l, g, n)]);
       const auto& problem = problems[static_cast<size_t>(g)];
-      if (problem && how_.rounding == Rounding::by_error) round_kept(*problem, masks[static_cast<size_t>(g)], scale, m);
+      if (problem && how_.rounding == Rounding::by_error) round_kept(products_, *problem, masks[static_cast<size_t>(g)], scale, m);
       else
         for (size_t i = 0; i < m.size(); ++i) {
           const float s = scale[i % static_cast<size_t>(l.width)];
@@ -267,6 +269,7 @@ class Refiner {
   const SampleSource& samples_;
   const std::vector<size_t>& fitted_;
   const Refinement how_;
+  Products products_;
   std::vector<Work> work_;
   FoundLayers found_;
 };
