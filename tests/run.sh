@@ -44,8 +44,7 @@ if [ "$quick" != --quick ]; then
   fi
 fi
 if [ -d ../shared/accept ]; then
-  run "golden networks" $python ../shared/accept/goldens.py build/release/onecard --only mnist-8 mcunet squeezenet-fp16 nanotrack-backbone ppocr-cls ppocr-det \
-    yolox-nano fastestdet yunet ultraface-rfb320 super-resolution-10 espcn-x2 vittracker g2p-encoder magika-v3 intent-bigru stories260k stories260k-ext
+  run "golden networks" $python ../shared/accept/goldens.py build/release/onecard
   run "hostile files" $python ../shared/accept/robust.py build/release/onecard --count 40
 else
   skip "golden networks" "../shared is not beside the checkout"

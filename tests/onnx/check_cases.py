@@ -60,7 +60,7 @@ with tempfile.TemporaryDirectory() as tmp:
              node("MatMul", ["m", "m"], ["mm"], "extents")]
     write(tmp / "many.onnx", nodes, inputs, [floats("b")])
     expect("several problems at once", tmp / "many.onnx",
-           {("my.domain", "Frob"): (2, ["outer", "inner"], "not ONNX's"), ("com.microsoft", "Tokenizer"): (1, ["tokens"], "com.microsoft"),
+           {("my.domain", "Frob"): (2, ["outer", "inner"], "not ONNX's"), ("com.microsoft", "Tokenizer"): (1, ["tokens"], "splits text"),
             ("", "Nope"): (2, ["nope1", "nope2"], "no such operator"), ("", "Softmax"): (1, ["text_softmax"], "string"), ("", "MatMul"): (1, ["extents"], "extents differ")})
     body = [node("Frob", ["x"], ["f"], "in_function", domain="com.microsoft"), node("Add", ["f", "x"], ["y"])]
     function = helper.make_function("my.domain", "Mine", ["x"], ["y"], body, [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)])
