@@ -9,10 +9,10 @@ namespace {
 
 using std::string;
 
-void check(const string& graph, const string& kernel) {
+void check(const string& graph, const string& kernel, Given given = Given::plain) {
   static const std::unique_ptr<Device> cpu = make_cpu_device(0);
   SCOPED_TRACE(graph);
-  const CaseResult r = run_kernel_case(*cpu, graph, Given::plain, 5);
+  const CaseResult r = run_kernel_case(*cpu, graph, given, 5);
   EXPECT_EQ(r.mismatch, "") << r.kernel;
   string why;
   for (const auto& w : r.why_not) why += "\n  " + w;
@@ -36,6 +36,18 @@ TEST(Quantized, Binary) {
         check(head + ", output={scale=[0.07], zero=[11]}} return %y }", "cpu.quantized_binary");
         check(head + ", output={scale=[0.07], zero=[11]}, output_dtype=u8} return %y }", "cpu.quantized_binary");
       }
+}
+
+// What convolutions leave with channels innermost is taken and given so; where one operand broadcasts it is not.
+TEST(Quantized, BinaryOfChannelsLast) {
+  static const std::unique_ptr<Device> cpu = make_cpu_device(0);
+  for (const auto& [b, kept] : {std::pair("2,5,3,4", true), {"5,1,1", false}}) {
+    const string graph = string("graph(%a: i8[2,5,3,4]{scale=[0.05], zero=[-3]}, %b: u8[") + b +
+                         "]{scale=[0.03], zero=[200]}) { %y = quantized_binary(%a, %b) {fn=add, output={scale=[0.07], zero=[11]}} return %y }";
+    check(graph, "cpu.quantized_binary", Given::channels_last);
+    const CaseResult r = run_kernel_case(*cpu, graph, Given::channels_last, 5);
+    EXPECT_EQ(r.out_layouts.find("plain") == string::npos, kept) << r.out_layouts;
+  }
 }
 
 TEST(Quantized, Averages) {

@@ -4,6 +4,7 @@
 
 #include "lib/cpu/code_rows.h"
 #include "lib/cpu/kernels.h"
+#include "lib/cpu/layout.h"
 #include "lib/cpu/walk.h"
 #include "lib/ops/broadcast_index.h"
 
@@ -18,9 +19,21 @@ std::optional<Bounds> bounds_of(const Activation& f) {
   return std::nullopt;
 }
 
+// Whether a and b have y's extents and one of them lies with its channels innermost: everything is then done in that order.
+bool runs_channels_last(const KernelQuery& q) {
+  const Dims y = q.out[0].shape.numbers();
+  if (y.size() < 3 || y.size() > 5 || q.in[0].shape.numbers() != y || q.in[1].shape.numbers() != y) return false;
+  const auto lies_so = [&](size_t i) { return q.in_layouts[i] && same_layout(q.in_layouts[i], channels_last(q.in[i])); };
+  return lies_so(0) || lies_so(1);
+}
+
 // Operands: a, b, y.
 std::optional<Walk<3>> walk_of(const KernelQuery& q) {
-  const Dims y = q.out[0].shape.numbers();
+  Dims y = q.out[0].shape.numbers();
+  if (runs_channels_last(q)) {
+    y = {element_count(y)};
+    return make_walk<3>(y, {row_major_strides(y), row_major_strides(y), row_major_strides(y)});
+  }
   return make_walk<3>(y, {broadcast_strides(q.in[0].shape.numbers(), y), broadcast_strides(q.in[1].shape.numbers(), y), row_major_strides(y)});
 }
 
@@ -49,12 +62,17 @@ std::unique_ptr<Step> prepare_sum(const SumOfCodes& sum, const KernelQuery& q) {
   });
 }
 
-std::unique_ptr<Step> prepare(const QuantizedBinary& op, const KernelQuery& q) {
-  if (const auto sum = sum_of_codes(op, q.in[0], q.in[1])) {
-    auto step = prepare_sum(*sum, q);
-    allow_in_place(*step, q, {0, 1});
-    return step;
+std::unique_ptr<Step> finished(std::unique_ptr<Step> step, const KernelQuery& q) {
+  allow_in_place(*step, q, {0, 1});
+  if (runs_channels_last(q)) {
+    for (size_t i = 0; i < 2; ++i) step->in_layouts[i] = channels_last(q.in[i]);
+    step->out_layouts[0] = channels_last(q.out[0]);
   }
+  return step;
+}
+
+std::unique_ptr<Step> prepare(const QuantizedBinary& op, const KernelQuery& q) {
+  if (const auto sum = sum_of_codes(op, q.in[0], q.in[1])) return finished(prepare_sum(*sum, q), q);
   auto step = plain_step(q, [walk = *walk_of(q), row = code_binary_row(op.fn), bounds = *bounds_of(op.activation), a = codes_of(q.in[0]),
                              b = codes_of(q.in[1]), y = codes_of(q.out[0])](const LaunchArgs& args) {
     walk_pieces(walk, 8192, [&](const std::array<int64_t, 3>& at, int64_t count) {
@@ -62,8 +80,7 @@ std::unique_ptr<Step> prepare(const QuantizedBinary& op, const KernelQuery& q) {
           b, bounds, y, static_cast<uint8_t*>(args.out[0]) + at[2], count);
     });
   });
-  allow_in_place(*step, q, {0, 1});
-  return step;
+  return finished(std::move(step), q);
 }
 
 }  // namespace
