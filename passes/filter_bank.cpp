@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kShortestTone = 64, kLongestTone = 4096, kSmallestBank = 256;
 constexpr int64_t kFewestFilters = 8, kLookedAt = 24;
-constexpr double kPure = 0.9, kMostlyPure = 0.85;     // of a filter's energy in one peak; of the filters
+constexpr double kPure = 0.9, kMostlyPure = 0.85;  // of a filter's energy in one peak; of the filters
 constexpr int64_t kPeakBins = 5;
 
 bool has_bands(const std::vector<double>& w) {
@@ -68,7 +68,8 @@ bool has_tones(const std::vector<double>& w, int64_t filters, int64_t length) {
 bool is_filter_bank(const Node& node) {
   const Value* v = node.input(1);
   const bool conv = node.as<Conv>() != nullptr;
-  if (!v || !v->constant || v->type.quant || !is_arithmetic_float(v->type.dtype) || (!conv && !node.as<ConvTranspose>() && !node.as<MatMul>())) return false;
+  if (!v || !v->constant || v->type.quant || !is_arithmetic_float(v->type.dtype) || (!conv && !node.as<ConvTranspose>() && !node.as<MatMul>()))
+    return false;
   const Dims& d = v->constant->dims();
   if (d.size() < 2 || v->constant->elements() < kSmallestBank || v->constant->elements() > (int64_t{1} << 24)) return false;
   const bool one_channel = (conv || node.as<ConvTranspose>()) && d[1] == 1;

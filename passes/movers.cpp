@@ -11,7 +11,8 @@ namespace onecard {
 size_t carriers(const Node& node) {
   if (const auto* pool = node.as<Pool>()) return pool->fn == PoolFn::max ? 1 : 0;
   if (const auto* pool = node.as<GlobalPool>()) return pool->fn == PoolFn::max ? 1 : 0;
-  if (const auto* resize = node.as<Resize>()) return resize->mode == ResizeMode::nearest ? 1 : 0;
+  if (const auto* resize = node.as<Resize>())  // tf_crop_and_resize writes numbers of its own outside of x
+    return resize->mode == ResizeMode::nearest && resize->coordinates != Coordinates::tf_crop_and_resize ? 1 : 0;
   if (node.as<Concat>()) return node.inputs.size();
   const bool moves = node.as<Reshape>() || node.as<Flatten>() || node.as<Squeeze>() || node.as<Unsqueeze>() || node.as<Transpose>() ||
                      node.as<Slice>() || node.as<Split>() || node.as<Gather>() || node.as<DepthToSpace>() || node.as<SpaceToDepth>() ||

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lib/ops/shape_ops.h"
 #include "lib/ops/gru.h"
 #include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/reinterpret.h"
 #include "lib/ops/rnn.h"
+#include "lib/ops/shape_ops.h"
 #include "passes/match.h"
 #include "passes/weights.h"
 

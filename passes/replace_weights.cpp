@@ -35,7 +35,7 @@ void put(Graph& graph, Node& node, size_t i, const ConstTensor& data, std::map<c
 int64_t replace_weights(Graph& graph, PassContext& context) {
   if (context.found.empty()) return 0;
   int64_t changes = 0;
-  std::map<const Tensor*, Value*> made;               // looked up, never iterated
+  std::map<const Tensor*, Value*> made;  // looked up, never iterated
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = *it++;
     if (node.outputs.empty()) continue;

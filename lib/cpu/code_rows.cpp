@@ -64,7 +64,8 @@ HWY_ATTR void row(const uint8_t* a, int64_t a_step, const Codes& qa, const uint8
   }
 }
 
-HWY_ATTR void sums(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n) {
+HWY_ATTR void sums(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y,
+                   int64_t n) {
   const float ra = sum.a_ratio, rb = sum.b_ratio, shift = sum.shift, low = sum.low, high = sum.high;
   const float a_off = flips.a, b_off = flips.b, y_off = flips.y;
   const uint8_t af = flips.a, bf = flips.b, yf = flips.y;
@@ -146,7 +147,8 @@ HWY_EXPORT(range);
 }  // namespace
 
 CodeBinaryRow code_binary_row(BinaryFn fn) { return HWY_DYNAMIC_DISPATCH(find)(fn); }
-void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n) {
+void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y,
+                  int64_t n) {
   HWY_DYNAMIC_DISPATCH(sums)(sum, flips, a, a_step, b, b_step, y, n);
 }
 void quantize_row(const float* x, const Codes& q, uint8_t* y, int64_t n) { HWY_DYNAMIC_DISPATCH(quantize)(x, q, y, n); }

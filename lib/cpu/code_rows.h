@@ -29,7 +29,8 @@ CodeBinaryRow code_binary_row(BinaryFn fn);
 struct CodeFlips {
   uint8_t a, b, y;
 };
-void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y, int64_t n);
+void code_sum_row(const SumOfCodes& sum, const CodeFlips& flips, const uint8_t* a, int64_t a_step, const uint8_t* b, int64_t b_step, uint8_t* y,
+                  int64_t n);
 
 // y[i] = saturate(round_half_even(x[i] / scale) + zero); NaN gives the code nearest to 0.
 void quantize_row(const float* x, const Codes& q, uint8_t* y, int64_t n);

@@ -10,9 +10,9 @@
 namespace onecard {
 namespace {
 
-// The largest |stored - zero| of a byte type.
-int32_t reach_of(DType t, int32_t zero) {
-  const int32_t low = t == DType::u8 ? 0 : -128, high = low + 255;
+// The largest |stored - zero| of a byte type; a zero point may lie anywhere.
+int64_t reach_of(DType t, int64_t zero) {
+  const int64_t low = t == DType::u8 ? 0 : -128, high = low + 255;
   return std::max(high - zero, zero - low);
 }
 
@@ -37,7 +37,7 @@ std::optional<ByteWeights> byte_weights(const TensorType& w, int64_t axis, int64
 }
 
 Support sums_fit(const TensorType& x, const ByteWeights& w, int64_t k) {
-  const int64_t largest = int64_t{reach_of(x.dtype, per_tensor(x)->zero)} * w.reach;
+  const int64_t largest = reach_of(x.dtype, per_tensor(x)->zero) * w.reach;
   return k <= std::numeric_limits<int32_t>::max() / std::max<int64_t>(largest, 1) ? yes()
                                                                                   : no("sums of " + std::to_string(k) + " products may leave int32");
 }

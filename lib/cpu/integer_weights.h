@@ -8,7 +8,7 @@ struct ByteWeights {
   DType dtype = DType::i8;
   std::vector<float> scale;   // one per column
   std::vector<int32_t> zero;  // per column as packed, padded; empty: zeros
-  int32_t reach = 0;          // no |w - zero point| is larger
+  int64_t reach = 0;          // no |w - zero point| is larger
 };
 // None unless quantized so, per tensor or along `axis`, whose extent is `columns`.
 std::optional<ByteWeights> byte_weights(const TensorType& w, int64_t axis, int64_t columns);

@@ -214,7 +214,6 @@ bool compress_with_samples(const OptimizeRequest& request, Device& device, const
   const bool calibrates = request.activations != ActivationPrecision::keep && !(request.calibration_cache && std::filesystem::exists(*request.calibration_cache));
   if (!request.samples || (!calibrates && request.prune.amount <= 0)) return false;
   CompressionRequest asked;
-  asked.weights = request.weights;
   asked.activations = request.activations;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;

@@ -185,10 +185,6 @@ Dim operator*(const Dim& a, const Dim& b) {
   return Dim::from(std::move(p));
 }
 
-namespace {
-
-}  // namespace
-
 // Exact where it can be: a term-wise division by a number or by one monomial; else an opaque floordiv(...) that binding evaluates.
 Dim operator/(const Dim& a, const Dim& b) {
   if (a.unknown_ || b.unknown_) return Dim::unknown();

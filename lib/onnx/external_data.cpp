@@ -81,8 +81,9 @@ Path ExternalFiles::resolve(const std::string& location) const {
 std::shared_ptr<const MappedFile> ExternalFiles::open(const std::string& location) {
   auto& known = by_location_[location];
   if (known) return known;
-  auto& file = open_[resolve(location)];
-  if (!file) file = MappedFile::open(resolve(location));
+  const Path path = resolve(location);
+  auto& file = open_[path];
+  if (!file) file = MappedFile::open(path);
   const auto start = file->bytes().first(std::min(file->bytes().size(), kLfsPointer.size()));
   const bool pointer = std::ranges::equal(start, std::as_bytes(std::span(kLfsPointer)));
   require(!pointer, ErrorKind::model, "external data '", location, "' is a git-LFS pointer: the data itself was not downloaded; run `git lfs pull`");

@@ -90,7 +90,6 @@ void import_domain(onnx::ModelProto& model, const std::string& domain) {
 
 int64_t newest_onnx_opset() { return OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; }
 
-// The checker wants a shape and a type of everything named in the graph's interface; other readers, and we, do without.
 namespace {
 
 constexpr const char* kForeignDomain = "com.microsoft";
@@ -116,6 +115,7 @@ bool exempt_foreign(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes, 
 
 }  // namespace
 
+// The checker wants a shape and a type of everything named in the graph's interface; other readers, and we, do without.
 void check_model(const onnx::ModelProto& model) {
   onnx::ModelProto typed = model;
   for (auto& input : *typed.mutable_graph()->mutable_input())

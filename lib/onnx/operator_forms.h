@@ -11,7 +11,7 @@ namespace onecard {
 struct OperatorForm {
   std::string domain, op_type;
   std::string op;             // the IR op that stands for it; empty: expanded at import
-  int64_t first_opset = 1;    // the oldest that is imported as it is; older ones of the standard domain are converted first
+  int64_t first_opset = 1;    // the oldest that is imported
   int64_t last_opset = 1;     // the newest that has it
   std::vector<DType> dtypes;  // that onnx allows for its first input of several types (else output); empty: onnx has no schema
 };

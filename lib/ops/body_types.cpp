@@ -12,11 +12,12 @@ namespace {
 // Rounds of inference until carried types stand still, before what still moves is given up. Loops in loops multiply them, so deep ones get one.
 constexpr int kMostRounds = 4;
 constexpr int kMostNestedRounds = 3;
-constexpr int kMostNesting = 64;
+// Every level is inferred several times for each time the one around it is: bodies that hold more levels than this stay as they are.
+constexpr int kMostRetypedLevels = 8;
 
 int nesting(const Graph& graph, int depth = 0) {
   int deepest = depth;
-  if (depth >= kMostNesting) return depth;
+  if (depth > kMostRetypedLevels) return depth;
   for (const Node& n : graph.nodes())
     for (const GraphPtr& body : n.op->subgraphs()) deepest = std::max(deepest, nesting(*body, depth + 1));
   return deepest;
@@ -65,10 +66,14 @@ std::vector<TensorType> settled_inputs(const Graph& body, std::vector<TensorType
   return inputs;
 }
 
+namespace {
+
+// The op with its bodies inferred again for these inputs, or null when nothing is gained.
 std::shared_ptr<const Op> with_retyped_bodies(const std::shared_ptr<const Op>& op, const std::vector<Value*>& in) {
   const auto* holder = dynamic_cast<const HoldsBodies*>(op.get());
   if (!holder) return nullptr;
   const auto bodies = op->subgraphs();
+  if (std::any_of(bodies.begin(), bodies.end(), [](const GraphPtr& b) { return nesting(*b) >= kMostRetypedLevels; })) return nullptr;
   std::vector<GraphPtr> made;
   bool gained = false;
   try {
@@ -91,6 +96,8 @@ std::shared_ptr<const Op> with_retyped_bodies(const std::shared_ptr<const Op>& o
   if (!gained) return nullptr;
   return std::shared_ptr<const Op>(op->with_subgraphs(std::move(made)));
 }
+
+}  // namespace
 
 Graph retyped(const Graph& graph, const std::vector<TensorType>& inputs) {
   require(inputs.size() == graph.inputs.size(), ErrorKind::internal, "retyped: ", inputs.size(), " types for ", graph.inputs.size(), " inputs");

@@ -15,10 +15,9 @@ class HoldsBodies {
 };
 
 // The graph with inputs of these types and everything inferred again, bodies held by its nodes too; a body that is impossible for them
-// stays as it was. Names, origins and outputs stay. Raises model when a node of the graph itself does not fit.
+// stays as it was, and so does one in which bodies are nested deeply. Names, origins and outputs stay. Raises model when a node of the graph itself
+// does not fit.
 Graph retyped(const Graph& graph, const std::vector<TensorType>& inputs);
-// The op with its bodies inferred again for these inputs, or null when nothing is gained.
-std::shared_ptr<const Op> with_retyped_bodies(const std::shared_ptr<const Op>& op, const std::vector<Value*>& in);
 
 // The types that the first `carried` of `inputs`, starting at `first`, keep over all iterations when output `i` of the body (from
 // `first_output` on) becomes input `first + i` of the next: what changes on the way becomes unknown.

@@ -74,8 +74,9 @@ class Forest {
       case TreeTest::greater: return x > threshold;
       case TreeTest::equal: return x == threshold;
       case TreeTest::not_equal: return x != threshold;
-      default: return is_member(test >> kSetShift, x);
+      case TreeTest::member: return is_member(test >> kSetShift, x);
     }
+    fail(ErrorKind::model, "the trees have no test ", test & 7);
   }
   bool is_member(int32_t set, T x) const {
     if (x != x) return false;
@@ -133,13 +134,14 @@ void evaluate_as(Inputs in, int64_t targets, Aggregate aggregate, const std::fun
   const int64_t features = x.dims().back(), rows = x.rank() == 1 ? 1 : x.dims()[0];
   parallel_for(rows, kBlock / 4, [&](int64_t begin, int64_t end) {
     const int64_t block_rows = std::clamp<int64_t>(kBlockScores / targets, 1, std::min(kBlock, end - begin));
-    std::vector<T> converted(x.dtype() == DTypeOf<T>::value ? 0 : static_cast<size_t>(block_rows * features));
+    const bool in_place = x.dtype() == DTypeOf<T>::value;
+    std::vector<T> converted(in_place ? 0 : static_cast<size_t>(block_rows * features));
     std::vector<ForestScores> scores(static_cast<size_t>(block_rows));
     for (ForestScores& s : scores) s.score.resize(static_cast<size_t>(targets)), s.voted.resize(static_cast<size_t>(targets));
     for (int64_t first = begin; first < end; first += block_rows) {
       const int64_t count = std::min(block_rows, end - first);
       const T* block = converted.data();
-      if (converted.empty()) block = x.data<T>().data() + first * features;
+      if (in_place) block = x.data<T>().data() + first * features;
       else
         visit_numeric(x.dtype(), [&]<class X>(TypeTag<X>) {
           const auto from = x.data<X>().subspan(static_cast<size_t>(first * features), static_cast<size_t>(count * features));

@@ -154,6 +154,7 @@ std::optional<RawForest> forest_of(const Node& node) {
   RawForest forest;
   for (size_t i = 0; i < thresholds.size(); ++i) {
     const int64_t test = nodes[4 * i + 1];
+    require((test & 7) < kTreeTests, ErrorKind::model, "node ", i, " of the trees has no such test: ", test & 7);
     RawForest::RawNode n{nodes[4 * i],
                          static_cast<TreeTest>(test & 7),
                          (test & kMissingBit) != 0,

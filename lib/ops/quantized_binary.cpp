@@ -35,14 +35,18 @@ float SumOfCodes::operator()(float a, float b) const {
 
 std::optional<SumOfCodes> sum_of_codes(const QuantizedBinary& op, const TensorType& a, const TensorType& b) {
   const Fn f = op.activation.fn;
-  if (op.fn != BinaryFn::add || !is_byte(a.dtype) || !is_byte(b.dtype) || !is_byte(op.output_dtype) || (f != Fn::identity && f != Fn::relu && f != Fn::clip)) return std::nullopt;
+  if (op.fn != BinaryFn::add || !is_byte(a.dtype) || !is_byte(b.dtype) || !is_byte(op.output_dtype) ||
+      (f != Fn::identity && f != Fn::relu && f != Fn::clip))
+    return std::nullopt;
   const float scale = op.output->scale[0], zero = static_cast<float>(op.output->zero_point[0]);
   const IntegerRange range = integer_range(op.output_dtype);
   SumOfCodes s{a.quant->scale[0] / scale, b.quant->scale[0] / scale, 0, static_cast<float>(range.low), static_cast<float>(range.high)};
   const float b_zero = s.b_ratio * static_cast<float>(b.quant->zero_point[0]);
   s.shift = zero - std::fma(s.a_ratio, static_cast<float>(a.quant->zero_point[0]), b_zero);
   if (f == Fn::relu) s.low = std::max(s.low, zero);
-  if (f == Fn::clip) s.low = std::max(s.low, std::nearbyint(op.activation.alpha / scale) + zero), s.high = std::min(s.high, std::nearbyint(op.activation.beta / scale) + zero);
+  if (f == Fn::clip)
+    s.low = std::max(s.low, std::nearbyint(op.activation.alpha / scale) + zero),
+    s.high = std::min(s.high, std::nearbyint(op.activation.beta / scale) + zero);
   return s;
 }
 

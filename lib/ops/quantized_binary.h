@@ -23,7 +23,7 @@ struct QuantizedBinary : OpBase<QuantizedBinary> {
 
 // The numbers of that formula.
 struct SumOfCodes {
-  float a_ratio, b_ratio, shift, low, high;           // bounds on the code before it is rounded, of f and of the type
+  float a_ratio, b_ratio, shift, low, high;  // bounds on the code before it is rounded, of f and of the type
   float operator()(float a, float b) const;
 };
 std::optional<SumOfCodes> sum_of_codes(const QuantizedBinary& op, const TensorType& a, const TensorType& b);

@@ -8,7 +8,7 @@ namespace onecard {
 // A tensor's real numbers as value * scale: for a quantized one exact integers (stored - zero point) and their scales, else the elements.
 struct ScaledValues {
   std::vector<double> values;
-  std::vector<double> scale;                          // one, or one per index of the channel axis
+  std::vector<double> scale;  // one, or one per index of the channel axis
   double scale_at(int64_t channel) const { return scale.size() == 1 ? scale[0] : scale[static_cast<size_t>(channel)]; }
 };
 // Quantizations that are neither per tensor nor per index of `channel_axis` are multiplied out.

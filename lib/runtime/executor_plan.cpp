@@ -213,8 +213,11 @@ void Executor::load_weights(Prepared& p) {
     arena.charge = shared_->account->take(Holds::arena, p.plan.arena_bytes);
     arena.buffer = device_.allocate(needed);
   }
-  if (p.weights.empty())
-    for (const PlannedWeight& w : p.plan.weights) p.weights.push_back(shared_->weights.get(w));
+  if (p.weights.size() != p.plan.weights.size()) {  // all or none: one that cannot be loaded ends this run, not the next
+    std::vector<std::shared_ptr<const LoadedWeight>> loaded;
+    for (const PlannedWeight& w : p.plan.weights) loaded.push_back(shared_->weights.get(w));
+    p.weights = std::move(loaded);
+  }
   if (p.arena_made == arena.made) return;
   for (size_t i = 0; i < p.plan.buffers.size(); ++i) {
     const Buffer& b = p.plan.buffers[i];

@@ -200,5 +200,14 @@ TEST(FilterBank, TonesAndBandsAreKnownFromWeights) {
   EXPECT_FALSE(bank({16, 40, 1}, [&](int64_t, int64_t) { return normal(rng); }));
 }
 
+TEST(Site, NumbersThatAreNotFiniteCountAsNothing) {
+  const Graph graph = one_layer("graph(%x: f32[n,2]) { %w: f32[2,3] = constant %y = matmul(%x, %w) return %y }", {2, 3});
+  SiteSeen seen;
+  see(seen, find_layers(graph)[0], Tensor::of<float>({2, 2}, {NAN, -1, INFINITY, 2}), 4, 0.5);
+  EXPECT_EQ(seen.min, -1);
+  EXPECT_EQ(seen.max, 2);
+  EXPECT_EQ(seen.largest, (std::vector<float>{0, 2}));
+}
+
 }  // namespace
 }  // namespace onecard

@@ -1,6 +1,7 @@
 // Symbolic shapes through the ways exporters compute them.
 #include <gtest/gtest.h>
 
+#include "lib/ops/body_types.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -66,6 +67,16 @@ TEST(Range, CountsSymbols) {
       "  %i: i64[] = constant [1]\n  %zero: i64[] = constant [0]\n  %one: i64[] = constant [1]\n  %sx: i64[2] = shape(%x)\n  %n: i64[] = gather(%sx, %i)\n"
       "  %y: i64[seq] = range(%zero, %n, %one)";
   EXPECT_EQ(last_type("%x: f32[batch,seq]", body, "y"), "i64[seq]");
+}
+
+// Each level is inferred more than once for each time the one around it is: without a bound this would take years.
+TEST(Retyped, LoopsNestedDeeplyStayAsTheyAre) {
+  std::string body = "%y = unary(%x) {f=relu}";
+  for (int level = 0; level < 40; ++level)
+    body = "%y = loop(%n, _, %x, %n) {carried=1, body=graph(%i: i64[], %c: bool[], %x: f32[?], %n: i64[]) { " + body + " return %c, %y }}";
+  const Graph g = parse_graph("graph(%n: i64[], %x: f32[k]) { " + body + " return %y }");
+  const Graph again = retyped(g, {g.inputs[0]->type, g.inputs[1]->type});
+  EXPECT_EQ(again.outputs[0]->type.text(), g.outputs[0]->type.text());
 }
 
 }  // namespace

@@ -216,5 +216,25 @@ TEST(TreeEnsemble, WalksStayInTheArrays) {
   EXPECT_NE(walk_refusal({0, 0, ~0, ~0}, {0}, {0, 1}, {1}), "");
 }
 
+TEST(TreeEnsemble, RowsWithoutFeaturesHaveTheirLeaf) {
+  const Tensor x(DType::i64, Dims{2, 0}), nodes(DType::i32, Dims{0, 4}), thresholds(DType::f32, Dims{0}), roots = Tensor::of<int32_t>({1}, {~0}),
+      leaves = Tensor::of<int32_t>({2}, {0, 1}), targets = Tensor::of<int32_t>({1}, {0}), weights = Tensor::of<float>({1}, {3});
+  expect_near(evaluate(TreeEnsemble(), {&x, &nodes, &thresholds, &roots, &leaves, &targets, &weights})[0], {3, 3});
+}
+
+TEST(TreeEnsemble, UnknownTestsAreNotExported) {
+  Graph graph;
+  const auto add = [&](const char* name, Tensor t) { return graph.add_constant(name, constant(std::move(t))); };
+  const std::vector<Value*> in{graph.add_input("x", TensorType(DType::f32, Shape{1, 1})),
+                               add("nodes", Tensor::of<int32_t>({1, 4}, {0, 7, ~0, ~0})),
+                               add("thresholds", Tensor::of<float>({1}, {0})),
+                               add("roots", Tensor::of<int32_t>({1}, {0})),
+                               add("leaves", Tensor::of<int32_t>({2}, {0, 1})),
+                               add("targets", Tensor::of<int32_t>({1}, {0})),
+                               add("weights", Tensor::of<float>({1}, {1}))};
+  const Node& node = graph.add(std::make_shared<const TreeEnsemble>(), in, "y");
+  EXPECT_NE(refusal([&] { (void)TreeEnsemble().to_onnx(node); }), "");
+}
+
 }  // namespace
 }  // namespace onecard

@@ -212,5 +212,31 @@ TEST(Compare, KnowsItsMetrics) {
   EXPECT_FALSE(all_close(Tensor::of<float>({1}, {-3e38f}), infinite, 1e-3, 1e-3, why)) << "a finite value is not near infinity";
 }
 
+// Fails the first time it is asked.
+class LateSource : public TensorSource {
+ public:
+  void load(std::span<std::byte> into) const override {
+    if (!asked_++) fail(ErrorKind::io, "not yet");
+    std::fill(into.begin(), into.end(), std::byte{0});
+  }
+  std::string text() const override { return "late"; }
+
+ private:
+  mutable int asked_ = 0;
+};
+
+TEST(Executor, WeightsThatCouldNotBeLoadedAreLoadedByTheNextRun) {
+  Graph g = parse_graph("graph(%x: f32[2,4], %b: f32[4]) { %w: f32[4,4] = constant %y = matmul(%x, %w) %z = binary(%y, %b) {fn=mul} return %z }");
+  const TensorType type(DType::f32, Shape{4});
+  Value* late = g.add_constant("late", std::make_shared<const Tensor>(Tensor::deferred(type, std::make_shared<LateSource>())));
+  g.replace_uses(g.inputs[1], late);
+  const auto graph = std::make_shared<const Graph>(std::move(g));
+  const auto in = inputs_for(*graph, {});
+  Executor executor(graph, cpu());
+  EXPECT_THROW(executor.run(pointers(in)), Error);
+  const auto got = executor.run(pointers(in));
+  for (int64_t i = 0; i < got[0].elements(); ++i) EXPECT_EQ(got[0].at(i), 0);
+}
+
 }  // namespace
 }  // namespace onecard

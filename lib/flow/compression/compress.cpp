@@ -10,11 +10,11 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kKeptElements = int64_t{1} << 18;   // of a site's values
-constexpr double kGoodEnough = 30;                    // dB: no layer need stay in float
-constexpr double kGain = 2;                           // dB that a layer in float must bring
-constexpr size_t kProbes = 3;                         // samples on which single layers are judged
-constexpr double kMostFloat = 0.1;                    // of the layers, and of the weights
+constexpr int64_t kKeptElements = int64_t{1} << 18;  // of a site's values
+constexpr double kGoodEnough = 30;                   // dB: no layer need stay in float
+constexpr double kGain = 2;                          // dB that a layer in float must bring
+constexpr size_t kProbes = 3;                        // samples on which single layers are judged
+constexpr double kMostFloat = 0.1;                   // of the layers, and of the weights
 
 std::string name_of(PruneScope scope) { return scope == PruneScope::tensor ? "tensor" : scope == PruneScope::global ? "global" : "lamp"; }
 
@@ -56,7 +56,11 @@ class Compressor {
  public:
   Compressor(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
              const std::function<void(const std::string&, double)>& progress)
-      : request_(request), pipeline_(pipeline), device_(device), samples_(samples), progress_(progress),
+      : request_(request),
+        pipeline_(pipeline),
+        device_(device),
+        samples_(samples),
+        progress_(progress),
         carry_(request.carry.pairs.empty() ? find_carry(original, device, samples) : request.carry),
         use_(divide_samples(samples.size(), carry_.pairs.empty() ? SampleOrder::apart : SampleOrder::streams)),
         judge_(original, device, samples, use_.held_out, carry_) {}
@@ -126,7 +130,8 @@ class Compressor {
       const auto take = [&](const std::string& name, const Tensor& t) {
         const auto it = wanted.find(name);
         if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
-        for (Site* s : it->second) see(s->seen, s->readers[0], t, places_per_sample(*s, t), (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
+        for (Site* s : it->second)
+          see(s->seen, s->readers[0], t, places_per_sample(*s, t), (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
       };
       executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
       std::vector<const Tensor*> in;
@@ -173,7 +178,8 @@ class Compressor {
 
   Candidate tried(std::string name, const std::map<std::string, SiteQuantization>& sites, Refinement how, std::set<std::string> skip) {
     Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, result_.tried.size()};
-    c.found = refine(networks_of(dense_, base_, request_), device_, samples_, use_.fitted, c.sites, c.skip, how, [&](double share) { progress_("rounding", share); });
+    c.found = refine(networks_of(dense_, base_, request_), device_, samples_, use_.fitted, c.sites, c.skip, how,
+                     [&](double share) { progress_("rounding", share); });
     c.decibels = judge_.decibels(built(base_, c.found, {}, request_));
     result_.tried.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
     return c;
@@ -220,7 +226,7 @@ class Compressor {
       if (static_cast<double>(given_up + l.weight_elements()) > kMostFloat * static_cast<double>(elements)) continue;
       std::set<std::string> skip = best.skip;
       skip.insert(l.name);
-      if (l.source == RowSource::last_axis) skip.insert(l.name + ".r");
+      if (is_recurrent(l)) skip.insert(l.name + ".r");
       const std::string stem = best.name.substr(0, best.name.find("; float:"));
       Candidate c = tried(stem + "; float: " + std::to_string(best.skip.size() + 1) + " layers", best.sites, best.how, std::move(skip));
       if (c.decibels < best.decibels + kGain) {
@@ -248,8 +254,8 @@ class Compressor {
 
 }  // namespace
 
-Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
-                     const std::function<void(const std::string& what, double share)>& progress) {
+Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device,
+                     const SampleSource& samples, const std::function<void(const std::string& what, double share)>& progress) {
   return Compressor(request, original, pipeline, device, samples, progress).run();
 }
 

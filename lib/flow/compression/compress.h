@@ -5,28 +5,27 @@ namespace onecard {
 
 // One way of compressing that was tried, and what it was worth.
 struct RecipeRecord {
-  std::string stage, name;                            // "pruning" or "int8"
-  double decibels = 0;                                // of the outputs on held-out samples, against the original
+  std::string stage, name;  // "pruning" or "int8"
+  double decibels = 0;      // of the outputs on held-out samples, against the original
   int64_t float_layers = 0;
   bool chosen = false;
 };
 
 // What `compress` is asked for.
 struct CompressionRequest {
-  WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
   PruneOptions prune;
-  std::vector<PruneScope> scopes;                     // to be tried
+  std::vector<PruneScope> scopes;  // to be tried
   bool repair = true;
-  bool search = true;                                 // false: int8 by smallest and largest value alone
-  Carry carry;                                        // empty: looked for in the data
+  bool search = true;  // false: int8 by smallest and largest value alone
+  Carry carry;         // empty: looked for in the data
 };
 
 // What was decided, to be handed to the passes.
 struct Compression {
   PruneScope scope = PruneScope::tensor;
   FoundLayers found;
-  std::vector<std::string> skip_layers;               // stay in float
+  std::vector<std::string> skip_layers;  // stay in float
   std::vector<RecipeRecord> tried;
 };
 
@@ -35,7 +34,7 @@ using FloatPipeline = std::function<GraphPtr(const PruneOptions& prune)>;
 
 // Lets whole recipes compete on held-out samples and returns the best one: allocations of zeros, each repaired by least squares; ranges,
 // multipliers, rounding, matched means; and a few layers in float where that gains much. Runs on `device`, one sample in memory at a time.
-Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
-                     const std::function<void(const std::string& what, double share)>& progress);
+Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device,
+                     const SampleSource& samples, const std::function<void(const std::string& what, double share)>& progress);
 
 }  // namespace onecard

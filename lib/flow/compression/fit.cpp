@@ -9,16 +9,17 @@ namespace onecard {
 
 namespace {
 
-constexpr int kIterations = 40;                       // of conjugate gradients
-constexpr double kEnough = 1e-5;                      // of the first residual
-constexpr int kSweeps = 3;                            // of coordinate descent
-constexpr float kMostSteps = 127;                     // of a symmetric 8-bit weight
+constexpr int kIterations = 40;    // of conjugate gradients
+constexpr double kEnough = 1e-5;   // of the first residual
+constexpr int kSweeps = 3;         // of coordinate descent
+constexpr float kMostSteps = 127;  // of a symmetric 8-bit weight
 
 // Sum over k of u[k, n] * v[k, n] for every column.
 std::vector<double> column_dots(const std::vector<float>& u, const std::vector<float>& v, int64_t depth, int64_t width) {
   std::vector<double> dots(static_cast<size_t>(width), 0.0);
   for (int64_t k = 0; k < depth; ++k)
-    for (int64_t n = 0; n < width; ++n) dots[static_cast<size_t>(n)] += static_cast<double>(u[static_cast<size_t>(k * width + n)]) * v[static_cast<size_t>(k * width + n)];
+    for (int64_t n = 0; n < width; ++n)
+      dots[static_cast<size_t>(n)] += static_cast<double>(u[static_cast<size_t>(k * width + n)]) * v[static_cast<size_t>(k * width + n)];
   return dots;
 }
 
@@ -30,7 +31,8 @@ double mean_diagonal(const std::vector<float>& a, int64_t depth) {
 
 }  // namespace
 
-FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull) {
+FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
+                       std::span<const float> pull) {
   const int64_t depth = layer.depth, width = layer.width, first = g * depth, square = first * depth;
   const double rows = static_cast<double>(moments.rows);
   FitProblem p;
@@ -102,7 +104,8 @@ void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t
     std::vector<float> g(static_cast<size_t>(p.depth));
     for (int64_t n = begin; n < end; ++n) {
       const float s = scale[static_cast<size_t>(n)];
-      for (int64_t k = 0; k < p.depth; ++k) g[static_cast<size_t>(k)] = slope[static_cast<size_t>(k * p.width + n)] - p.b[static_cast<size_t>(k * p.width + n)];
+      for (int64_t k = 0; k < p.depth; ++k)
+        g[static_cast<size_t>(k)] = slope[static_cast<size_t>(k * p.width + n)] - p.b[static_cast<size_t>(k * p.width + n)];
       bool moved = true;
       for (int sweep = 0; sweep < kSweeps && moved; ++sweep) {
         moved = false;

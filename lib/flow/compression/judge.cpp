@@ -11,10 +11,11 @@ namespace {
 
 constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kMostFitted = 24, kFewest = 8;
 constexpr size_t kCarryLookedAt = 4;
-constexpr double kBest = 120;                         // dB: equal
+constexpr double kBest = 120;  // dB: equal
 
 bool same_numbers(const Tensor& a, const Tensor& b) {
-  if (!a.has_value() || !b.has_value() || a.dtype() != DType::f32 || b.dtype() != DType::f32 || a.dims() != b.dims() || a.elements() == 0) return false;
+  if (!a.has_value() || !b.has_value() || a.dtype() != DType::f32 || b.dtype() != DType::f32 || a.dims() != b.dims() || a.elements() == 0)
+    return false;
   double difference = 0, power = 0;
   for (int64_t i = 0; i < a.elements(); ++i) {
     const double x = a.data<float>()[static_cast<size_t>(i)], y = b.data<float>()[static_cast<size_t>(i)];
@@ -37,7 +38,8 @@ SampleUse divide_samples(size_t count, SampleOrder order) {
   std::vector<size_t> rest;
   const size_t held = order == SampleOrder::streams ? std::min(kMostHeldOutOfStream, count / 3) : std::min(kMostHeldOut, count / 4);
   for (size_t i = 0; i < count; ++i) {
-    const bool out = order == SampleOrder::streams ? i + held >= count : held > 0 && i % (count / held) == count / held - 1 && use.held_out.size() < held;
+    const bool out =
+        order == SampleOrder::streams ? i + held >= count : held > 0 && i % (count / held) == count / held - 1 && use.held_out.size() < held;
     (out ? use.held_out : rest).push_back(i);
   }
   if (count < kFewest) {

@@ -8,8 +8,8 @@ namespace onecard {
 
 // Which calibration samples serve what: ranges are taken from all of them.
 struct SampleUse {
-  std::vector<size_t> fitted;                         // their rows say how weights are rounded and repaired
-  std::vector<size_t> held_out;                       // candidates are compared on these
+  std::vector<size_t> fitted;    // their rows say how weights are rounded and repaired
+  std::vector<size_t> held_out;  // candidates are compared on these
 };
 // `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
 enum class SampleOrder : uint8_t { apart, streams };
@@ -31,7 +31,7 @@ class Judge {
   const SampleSource& samples_;
   std::vector<size_t> held_out_;
   Carry carry_;
-  std::vector<std::vector<Tensor>> wanted_;           // outputs of the original, per sample
+  std::vector<std::vector<Tensor>> wanted_;  // outputs of the original, per sample
 };
 
 }  // namespace onecard

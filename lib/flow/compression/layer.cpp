@@ -13,8 +13,8 @@ namespace {
 
 const Value* weight_of(const Node& node, size_t input, int64_t rank_at_least) {
   const Value* w = node.input(input);
-  const bool fits = w && w->constant && !w->type.quant && w->type.container == Container::tensor && is_arithmetic_float(w->type.dtype) && w->type.dtype != DType::f64 &&
-                    w->constant->rank() >= rank_at_least && w->constant->elements() > 0;
+  const bool fits = w && w->constant && !w->type.quant && w->type.container == Container::tensor && is_arithmetic_float(w->type.dtype) &&
+                    w->type.dtype != DType::f64 && w->constant->rank() >= rank_at_least && w->constant->elements() > 0;
   return fits ? w : nullptr;
 }
 
@@ -102,6 +102,10 @@ void add_recurrent(const Node& node, std::vector<Layer>& out) {
 
 }  // namespace
 
+bool is_recurrent(const Layer& layer) {
+  return layer.source == RowSource::states || (layer.source == RowSource::last_axis && !layer.node->as<MatMul>());
+}
+
 std::vector<Layer> find_layers(const Graph& graph) {
   std::vector<Layer> out;
   for (const Node& node : graph.nodes()) {
@@ -120,7 +124,8 @@ std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g
     using T = typename decltype(tag)::type;
     const auto from = weight.data<T>();
     for (int64_t k = 0; k < layer.depth; ++k)
-      for (int64_t n = 0; n < layer.width; ++n) m[static_cast<size_t>(k * layer.width + n)] = static_cast<float>(from[static_cast<size_t>(layer.at(g, k, n))]);
+      for (int64_t n = 0; n < layer.width; ++n)
+        m[static_cast<size_t>(k * layer.width + n)] = static_cast<float>(from[static_cast<size_t>(layer.at(g, k, n))]);
   });
   return m;
 }

@@ -7,18 +7,22 @@
 namespace onecard {
 
 // How the rows that a weight multiplies lie in its input.
-enum class RowSource : uint8_t { window /* conv: the window of one output place */, scattered /* conv_transpose: what reaches one output place */,
-                                 last_axis /* matmul, W of a recurrent op */, states /* R of a recurrent op: its own earlier outputs */ };
+enum class RowSource : uint8_t {
+  window /* conv: the window of one output place */,
+  scattered /* conv_transpose: what reaches one output place */,
+  last_axis /* matmul, W of a recurrent op */,
+  states /* R of a recurrent op: its own earlier outputs */
+};
 
 // One constant weight of a node, seen as matrices: y[row, n] = sum over k of x[group][row, k] * w[group][k, n], with a bias per group and n.
 struct Layer {
   const Node* node = nullptr;
-  std::string name;                                   // of the node's first output, and for R of recurrent ops ".r" behind it
-  size_t input = 1;                                   // of the node: the weight
+  std::string name;  // of the node's first output, and for R of recurrent ops ".r" behind it
+  size_t input = 1;  // of the node: the weight
   RowSource source = RowSource::last_axis;
-  const Value* x = nullptr;                           // whose rows it multiplies
-  int64_t groups = 1, depth = 0, width = 0;           // matrices, K, N
-  int64_t taps = 1;                                   // of a window; depth = channels * taps
+  const Value* x = nullptr;                  // whose rows it multiplies
+  int64_t groups = 1, depth = 0, width = 0;  // matrices, K, N
+  int64_t taps = 1;                          // of a window; depth = channels * taps
   int64_t weight_elements() const { return groups * depth * width; }
   // Where element (k, n) of matrix g lies in the weight.
   int64_t at(int64_t g, int64_t k, int64_t n) const { return base(g) + k / taps * channel_stride + k % taps * tap_stride + n * column_stride; }
@@ -27,6 +31,9 @@ struct Layer {
  private:
   int64_t base(int64_t g) const { return g * group_stride; }
 };
+
+// Whether it is W or R of an lstm, gru or rnn.
+bool is_recurrent(const Layer& layer);
 
 // Every layer of the main graph in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of lstm, gru
 // and rnn, of f32, f16 or bf16. What cannot be seen as matrices is left out.

@@ -10,8 +10,8 @@ namespace onecard {
 // sums of x x', x d', x and d, one set per group.
 struct Moments {
   int64_t rows = 0;
-  std::vector<float> xx, xd;                          // [groups, depth, depth]
-  std::vector<double> x, d;                           // [groups, depth]
+  std::vector<float> xx, xd;  // [groups, depth, depth]
+  std::vector<double> x, d;   // [groups, depth]
   bool empty() const { return rows == 0; }
   double mean_x(int64_t i) const { return x[static_cast<size_t>(i)] / static_cast<double>(rows); }
   double mean_d(int64_t i) const { return d[static_cast<size_t>(i)] / static_cast<double>(rows); }

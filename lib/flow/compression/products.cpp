@@ -8,7 +8,7 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kSmall = 1 << 15;                   // multiplications that are done before a run would have begun
+constexpr int64_t kSmall = 1 << 15;  // multiplications that are done before a run would have begun
 
 GraphPtr product_graph(Transpose2 transpose_b) {
   Graph g;

@@ -13,15 +13,15 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kFewestRows = 1024, kMostRows = 6144, kRowsPerDepth = 4;
-constexpr int64_t kMostRowElements = int64_t{8} << 20;  // of one sample and layer
+constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
-constexpr double kWork = 4e11, kWorkOfRun = 2e7;      // multiplications all runs together may cost; what a run costs beside its own
+constexpr double kWork = 4e11, kWorkOfRun = 2e7;           // multiplications all runs together may cost; what a run costs beside its own
 
 // The index of the scale of column n of group g in the weight's quantization, and its axis.
 struct ScalePlace {
   int64_t axis = 0, count = 1;
-  bool one = false;                                   // a single scale
-  bool shared = false;                                // by all groups
+  bool one = false;     // a single scale
+  bool shared = false;  // by all groups
   size_t index(const Layer& l, int64_t g, int64_t n) const { return one ? 0 : static_cast<size_t>(shared ? n : g * l.width + n); }
 };
 ScalePlace scale_place(const Layer& l) {
@@ -33,7 +33,7 @@ ScalePlace scale_place(const Layer& l) {
 
 // One layer while it is being settled.
 struct Work {
-  Layer dense, base;                                  // of the two graphs
+  Layer dense, base;  // of the two graphs
   std::optional<SiteQuantization> site;
   Moments moments;
 };
@@ -69,7 +69,7 @@ std::vector<float> scales_of(const Layer& l, const ScalePlace& place, const std:
 
 // The bias of every column of every group as the node has it; nothing when it has one that is no constant of that form.
 std::optional<std::vector<double>> bias_of(const Layer& l) {
-  const size_t input = l.source == RowSource::states || (l.source == RowSource::last_axis && !l.node->as<MatMul>()) ? 3 : 2;
+  const size_t input = is_recurrent(l) ? 3 : 2;
   const int64_t columns = l.groups * l.width, elements = input == 3 ? 2 * columns : columns;
   const Value* bias = l.node->input(input);
   if (!bias) return std::vector<double>(static_cast<size_t>(elements), 0.0);
@@ -94,17 +94,17 @@ size_t bias_place(const Layer& l, size_t bias_size, int64_t g, int64_t n) {
 
 class Refiner {
  public:
-  Refiner(const Networks& n, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted, const std::map<std::string, SiteQuantization>& sites,
-          const std::set<std::string>& skip, const Refinement& how)
+  Refiner(const Networks& n, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted,
+          const std::map<std::string, SiteQuantization>& sites, const std::set<std::string>& skip, const Refinement& how)
       : networks_(n), device_(device), samples_(samples), fitted_(fitted), how_(how), products_(device) {
     std::map<std::string, Layer> originals;
     for (Layer& l : find_layers(*n.dense)) originals.emplace(l.name, l);
     for (Layer& l : find_layers(*n.base)) {
       const auto it = originals.find(l.name);
-      const bool same = it != originals.end() && it->second.groups == l.groups && it->second.depth == l.depth && it->second.width == l.width && it->second.taps == l.taps;
+      const bool same = it != originals.end() && it->second.groups == l.groups && it->second.depth == l.depth && it->second.width == l.width &&
+                        it->second.taps == l.taps;
       if (!same || skip.contains(l.name) || (l.input == 1 && is_filter_bank(*it->second.node))) continue;
-      const bool recurrent = l.source == RowSource::states || (l.source == RowSource::last_axis && !l.node->as<MatMul>());
-      if (recurrent && l.node->inputs[l.input]->type.dtype != DType::f32) continue;  // dequantize gives f32
+      if (is_recurrent(l) && l.node->inputs[l.input]->type.dtype != DType::f32) continue;  // dequantize gives f32
       const auto site = sites.find(l.name);
       work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {}});
     }
@@ -153,7 +153,7 @@ class Refiner {
   void gather(size_t begin, size_t end) {
     const GraphPtr now = networks_.build(found_, {});
     Executor dense(networks_.dense, device_), base(now, device_);
-    std::map<std::string, const Node*> nodes;         // of the network as it is now, by the name of the first output
+    std::map<std::string, const Node*> nodes;  // of the network as it is now, by the name of the first output
     for (const Node& n : now->nodes())
       if (!n.outputs.empty()) nodes.emplace(n.output()->name, &n);
     for (size_t f = 0; f < fitted_.size(); ++f) {
@@ -229,8 +229,8 @@ class Refiner {
   }
 
   // The weight as integers; `now` becomes what they stand for.
-  Tensor rounded(const Work& w, const Tensor& like, const std::vector<std::vector<uint8_t>>& masks, const std::vector<std::optional<FitProblem>>& problems,
-                 std::vector<std::vector<float>>& now) {
+  Tensor rounded(const Work& w, const Tensor& like, const std::vector<std::vector<uint8_t>>& masks,
+                 const std::vector<std::optional<FitProblem>>& problems, std::vector<std::vector<float>>& now) {
     const Layer& l = w.base;
     const ScalePlace place = scale_place(l);
     auto quant = std::make_shared<Quantization>();
@@ -253,7 +253,8 @@ class Refiner {
     return quantize_tensor(real, DType::i8, quant);
   }
 
-  static void match_means(const Work& w, const std::vector<std::vector<float>>& originals, const std::vector<std::vector<float>>& now, FoundLayer& found) {
+  static void match_means(const Work& w, const std::vector<std::vector<float>>& originals, const std::vector<std::vector<float>>& now,
+                          FoundLayer& found) {
     const Layer& l = w.base;
     auto bias = bias_of(w.dense);
     if (!bias) return;

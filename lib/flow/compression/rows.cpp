@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "lib/ops/conv_transpose.h"
-#include "lib/ops/quantize.h"
-#include "lib/ops/recurrent.h"
 #include "lib/ops/gru.h"
 #include "lib/ops/lstm.h"
+#include "lib/ops/quantize.h"
+#include "lib/ops/recurrent.h"
 #include "lib/ops/rnn.h"
 
 namespace onecard {

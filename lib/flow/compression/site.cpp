@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array kClips = {1.0f, 0.93f, 0.86f, 0.78f, 0.7f, 0.6f, 0.5f, 0.4f, 0.3f};
 constexpr std::array kBalances = {0.0f, 0.25f, 0.5f, 0.75f};  // the share of the activations in the multiplier
-constexpr float kWidestBalance = 256;                 // multipliers stay within this of each other's middle
+constexpr float kWidestBalance = 256;                         // multipliers stay within this of each other's middle
 
 // Element (channel, place) of x lies at place / inner * channels * inner + channel * inner + place % inner.
 struct ChannelPlaces {
@@ -32,7 +32,9 @@ struct ReaderWeights {
   std::vector<double> squares;
   std::vector<float> largest;
 };
-int64_t channel_of(const Layer& l, int64_t g, int64_t k) { return l.groups > 1 && l.source != RowSource::last_axis ? g * (l.depth / l.taps) + k / l.taps : k / l.taps; }
+int64_t channel_of(const Layer& l, int64_t g, int64_t k) {
+  return l.groups > 1 && l.source != RowSource::last_axis ? g * (l.depth / l.taps) + k / l.taps : k / l.taps;
+}
 
 ReaderWeights look_at(const std::vector<const Layer*>& readers, const std::vector<ConstTensor>& weights, int64_t channels) {
   ReaderWeights r{std::vector<double>(static_cast<size_t>(channels), 0.0), std::vector<float>(static_cast<size_t>(channels), 0.0f)};
@@ -53,18 +55,20 @@ ReaderWeights look_at(const std::vector<const Layer*>& readers, const std::vecto
 }
 
 // The expected error of all sums that rounding the weights brings, with multipliers s: a weight's step is t_n / s_c, t_n = max |w s| / 127.
-double weight_error(const std::vector<const Layer*>& readers, const std::vector<ConstTensor>& weights, const std::vector<float>& s, const std::vector<double>& power) {
+double weight_error(const std::vector<const Layer*>& readers, const std::vector<ConstTensor>& weights, const std::vector<float>& s,
+                    const std::vector<double>& power) {
   double error = 0;
   for (size_t i = 0; i < readers.size(); ++i) {
     const Layer& l = *readers[i];
     for (int64_t g = 0; g < l.groups; ++g) {
       const std::vector<float> w = matrix_of(l, *weights[i], g);
       std::vector<float> top(static_cast<size_t>(l.width), 0.0f);
-      double heard = 0;                               // sum over k of E[x_c^2] / s_c^2
+      double heard = 0;  // sum over k of E[x_c^2] / s_c^2
       for (int64_t k = 0; k < l.depth; ++k) {
         const auto c = static_cast<size_t>(channel_of(l, g, k));
         heard += power[c] / (static_cast<double>(s[c]) * s[c]);
-        for (int64_t n = 0; n < l.width; ++n) top[static_cast<size_t>(n)] = std::max(top[static_cast<size_t>(n)], std::abs(w[static_cast<size_t>(k * l.width + n)]) * s[c]);
+        for (int64_t n = 0; n < l.width; ++n)
+          top[static_cast<size_t>(n)] = std::max(top[static_cast<size_t>(n)], std::abs(w[static_cast<size_t>(k * l.width + n)]) * s[c]);
       }
       for (const float t : top) error += static_cast<double>(t) * t / (127.0 * 127.0 * 12.0) * heard;
     }
@@ -126,7 +130,7 @@ void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, dou
   const bool first = seen.largest.empty();
   if (first) seen.largest.assign(static_cast<size_t>(p.channels), 0.0f);
   const auto from = real.data<float>();
-  float low = first ? from[0] : seen.min, high = first ? from[0] : seen.max;
+  float low = first ? INFINITY : seen.min, high = first ? -INFINITY : seen.max;
   for (int64_t outer = 0; outer < p.places / p.inner; ++outer)
     for (int64_t c = 0; c < p.channels; ++c) {
       float& top = seen.largest[static_cast<size_t>(c)];
@@ -146,7 +150,8 @@ void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, dou
   for (int64_t c = 0; c < p.channels; ++c) {
     std::copy_n(seen.values.data() + c * seen.kept, seen.kept, values.data() + c * (seen.kept + take));
     for (int64_t i = 0; i < take; ++i) {
-      const auto place = std::min(p.places - 1, static_cast<int64_t>((static_cast<double>(i) + (take == p.places ? 0 : phase)) * static_cast<double>(p.places) / static_cast<double>(take)));
+      const auto place = std::min(p.places - 1, static_cast<int64_t>((static_cast<double>(i) + (take == p.places ? 0 : phase)) *
+                                                                     static_cast<double>(p.places) / static_cast<double>(take)));
       const float v = from[static_cast<size_t>((place / p.inner * p.channels + c) * p.inner + place % p.inner)];
       values[static_cast<size_t>(c * (seen.kept + take) + seen.kept + i)] = std::isfinite(v) ? v : 0.0f;
     }
@@ -155,8 +160,8 @@ void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, dou
   seen.kept += take;
 }
 
-std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers, const std::vector<ConstTensor>& weights,
-                                                    RangeRule range, ChannelRule channels) {
+std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers,
+                                                    const std::vector<ConstTensor>& weights, RangeRule range, ChannelRule channels) {
   if (seen.largest.empty() || !(seen.max > 0 || seen.min < 0)) return std::nullopt;
   const bool never_negative = seen.min >= 0;
   const float low = never_negative ? 0.0f : -127.0f, high = never_negative ? 255.0f : 127.0f;

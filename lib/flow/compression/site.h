@@ -11,12 +11,12 @@ namespace onecard {
 // What calibration saw in one value that layers multiply, per channel (axis 1 of what is convolved, else the last).
 struct SiteSeen {
   float min = 0, max = 0;
-  std::vector<float> largest;                         // |x| per channel, over everything
-  std::vector<float> values;                          // [channels, kept]: some of the places
+  std::vector<float> largest;  // |x| per channel, over everything
+  std::vector<float> values;   // [channels, kept]: some of the places
   int64_t kept = 0;
   int64_t channels() const { return static_cast<int64_t>(largest.size()); }
 };
-// Adds one tensor, of which at most `most` places are kept. Raises usage when it holds NaN or infinity.
+// Adds one tensor, of which at most `most` places are kept; NaN and infinity count as nothing.
 void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, double phase);
 
 // How a site's quantization is chosen.
@@ -24,7 +24,7 @@ enum class RangeRule : uint8_t { whole /* smallest to largest */, least_error /*
 enum class ChannelRule : uint8_t { one_scale, balanced /* a multiplier per channel, taken back by the weights */ };
 
 // The quantization of one site for the weights of its readers (each the original's, in f32). Nothing when the site was never seen or is all 0.
-std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers, const std::vector<ConstTensor>& weights,
-                                                    RangeRule range, ChannelRule channels);
+std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers,
+                                                    const std::vector<ConstTensor>& weights, RangeRule range, ChannelRule channels);
 
 }  // namespace onecard
