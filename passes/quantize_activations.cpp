@@ -30,7 +30,7 @@ std::optional<SiteQuantization> from_range(const ValueRange& range) {
 }
 
 std::optional<SiteQuantization> wanted_for(const PassContext& context, const Node& node) {
-  if (const auto it = context.found.find(node.output()->name); it != context.found.end()) return it->second.input;
+  if (const auto it = context.found.find(node.output()->name); it != context.found.end() && it->second.input) return it->second.input;
   const auto range = context.ranges.find(node.inputs[0]->name);
   return range == context.ranges.end() ? std::nullopt : from_range(range->second);
 }

@@ -209,12 +209,23 @@ void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
   }
 }
 
+// Layers that compression does not reach.
+int64_t layers_in_bodies(const Graph& graph, int depth) {
+  constexpr int kDeepest = 16;
+  int64_t count = 0;
+  for (const Node& node : graph.nodes())
+    for (const GraphPtr& body : node.op->subgraphs())
+      if (depth < kDeepest) count += static_cast<int64_t>(find_layers(*body).size()) + layers_in_bodies(*body, depth + 1);
+  return count;
+}
+
 // Lets recipes compete where there are samples to judge them by, and hands the passes what won.
-bool compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
-  const bool calibrates = request.activations != ActivationPrecision::keep && !(request.calibration_cache && std::filesystem::exists(*request.calibration_cache));
-  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return false;
+void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
+  // A cache holds ranges, so ranges are then all that calibration looks for.
+  const bool calibrates = request.activations != ActivationPrecision::keep && !request.calibration_cache;
+  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return;
   CompressionRequest asked;
-  asked.activations = request.activations;
+  asked.activations = calibrates ? request.activations : ActivationPrecision::keep;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;
   asked.repair = request.repair;
@@ -235,7 +246,6 @@ bool compress_with_samples(const OptimizeRequest& request, Device& device, const
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);
-  return true;
 }
 
 }  // namespace
@@ -248,15 +258,21 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
   context.prune = request.prune;
   context.weights = request.weights;
   context.activations = request.activations;
-  const bool compressed = compress_with_samples(request, device, progress, context, result);
+  compress_with_samples(request, device, progress, context, result);
   Graph graph = request.source->clone();
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
-  if (!done.stopped && request.activations != ActivationPrecision::keep && !compressed) {
+  if (!done.stopped && request.activations != ActivationPrecision::keep && request.calibration_cache) {
     const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
     const std::string key = graph_key(*shared);
-    context.ranges = read_calibration_cache(*request.calibration_cache, key);
+    if (std::filesystem::exists(*request.calibration_cache)) {
+      context.ranges = read_calibration_cache(*request.calibration_cache, key);
+    } else {
+      const OneThread one;
+      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start}, [&](double share) { progress("calibration", share); });
+      write_calibration_cache(*request.calibration_cache, key, context.ranges);
+    }
   }
   if (!done.stopped) {
     PipelineOptions rest = request.pipeline;
@@ -270,6 +286,9 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
   require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0, " is never reached: the pass ran ", done.runs_of_stop,
           done.runs_of_stop == 1 ? " time" : " times");
   result.notes = std::move(context.notes);
+  const int64_t in_bodies = layers_in_bodies(graph, 0);
+  if (in_bodies > 0 && (request.prune.amount > 0 || request.weights != WeightPrecision::keep))
+    result.notes.push_back(std::to_string(in_bodies) + " layers with weights lie inside If, Loop or Scan and are left as they are: neither pruned nor made integers");
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;

@@ -101,7 +101,9 @@ void Pool::reference(Inputs in, Outputs out) const {
 std::vector<Value*> Pool::decompose(Graph& graph, Node& node) const { return decomposed_average(*this, graph, node); }
 
 std::optional<OnnxForm> Pool::to_onnx(const Node& node) const {
-  if (node.inputs[0]->type.quant) return std::nullopt;
+  // The largest of 8-bit integers stands for the largest number.
+  const TensorType& x = node.inputs[0]->type;
+  if (x.quant && (fn != PoolFn::max || info(x.dtype).bits != 8 || node.output()->type.quant != x.quant)) return std::nullopt;
   OnnxForm form{fn == PoolFn::max ? "MaxPool" : fn == PoolFn::lp ? "LpPool" : "AveragePool", {}, ""};
   put_pool_fields(form, *this);
   if (fn == PoolFn::average_with_padding) form.attributes["count_include_pad"] = int64_t{1};

@@ -73,6 +73,10 @@ with tempfile.TemporaryDirectory() as tmp:
     case("outputs are written", ["run", "a.onecard", "--data", data, "--output-dir", "out"], 0, then=lambda d: pathlib.Path("out/held_out.npz").exists())
     case("the oracle agrees", ["diff-accuracy", model, "a.onecard", "--data", data, "--max-range-error", "1e-4", "--device", "cpu"], 0, out="diff-accuracy: PASS")
     case("a gate that cannot hold", ["optimize", model, "-o", "i.onecard", "--precision", "int8", "--data", calibration, "--quiet"], 0)
+    case("ranges are kept", ["optimize", model, "-o", "k.onecard", "--precision", "int8", "--data", calibration, "--calibration-cache", "ranges.txt", "--quiet"], 0,
+         then=lambda d: len(pathlib.Path("ranges.txt").read_text().splitlines()) > 3)
+    case("and read again", ["optimize", model, "-o", "l.onecard", "--precision", "int8", "--data", calibration, "--calibration-cache", "ranges.txt", "--quiet"], 0,
+         then=lambda d: pathlib.Path("k.onecard").read_bytes() == pathlib.Path("l.onecard").read_bytes())
     case("diff-accuracy fails by its gate", ["diff-accuracy", model, "i.onecard", "--data", data, "--max-range-error", "1e-9"], 1, out="diff-accuracy: FAIL")
     case("bench", ["bench", "a.onecard", "--random", "1", "--iterations", "5", "--json", "--quiet"], 0, then=lambda d: json.loads(d.stdout)["median_ms"] > 0)
     case("inspect --plan", ["inspect", "a.onecard", "--plan", "--json"], 0, then=lambda d: "buffers" in json.dumps(json.loads(d.stdout)))
