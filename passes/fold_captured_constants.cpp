@@ -1,5 +1,6 @@
 // if(c, w){body(w)} => if(c){body with the constant w inside}; loop and scan likewise
-//   w is a constant; the body's own passes then see it. Constants are shared, so nothing is copied.
+//   w is a constant; the body's own passes then see it. Constants are shared, so nothing is copied. A body that cannot run with them stays as it
+//   is: the error belongs to the run, if it comes to that.
 #include "lib/ops/control.h"
 #include "passes/match.h"
 #include "passes/splice.h"
@@ -8,7 +9,7 @@ namespace onecard {
 
 namespace {
 
-// The body without the inputs whose constant is given.
+// The body without the inputs whose constant is given; null when inference refuses it so.
 GraphPtr with_constants(const Graph& body, const std::vector<ConstTensor>& constants) {
   Graph copy;
   Twins twins;
@@ -19,7 +20,12 @@ GraphPtr with_constants(const Graph& body, const std::vector<ConstTensor>& const
     twin->origin = in->origin;
     twins[in] = twin;
   }
-  copy.outputs = splice(copy, nullptr, body, twins);
+  try {
+    copy.outputs = splice(copy, nullptr, body, twins);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    return nullptr;
+  }
   return std::make_shared<const Graph>(std::move(copy));
 }
 
@@ -38,6 +44,7 @@ bool fold_captures(Graph& graph, Node& node, size_t first, size_t skipped) {
   for (const GraphPtr& body : node.op->subgraphs()) {
     if (body->inputs.size() != constants.size()) return false;
     bodies.push_back(with_constants(*body, constants));
+    if (!bodies.back()) return false;
   }
   Node& made = graph.add_before(node, node.op->with_subgraphs(std::move(bodies)), std::move(in), node.output()->name);
   for (size_t i = 0; i < node.outputs.size(); ++i) take_over(graph, node.outputs[i], made.outputs[i]);
