@@ -5,12 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lib/ops/gru.h"
-#include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/reinterpret.h"
-#include "lib/ops/rnn.h"
 #include "lib/ops/shape_ops.h"
 #include "passes/match.h"
 #include "passes/weights.h"
@@ -18,8 +15,6 @@
 namespace onecard {
 
 namespace {
-
-bool is_recurrent(const Node& node) { return node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>(); }
 
 // Nothing when the range is not one of finite numbers.
 std::optional<SiteQuantization> from_range(const ValueRange& range) {
@@ -97,13 +92,13 @@ class Quantized {
 };
 
 bool quantize_input(Graph& graph, Node& node, const SiteQuantization& site, Quantized& quantized) {
+  const DType was = node.inputs[0]->type.dtype;
+  if (is_recurrent(node) && was != DType::f32) return false;
   Value* x = quantized.get(graph, node, node.inputs[0], site);
   if (!x) return false;
   std::vector<Value*> in = node.inputs;
-  const DType was = node.inputs[0]->type.dtype;
   if (is_recurrent(node)) {
     in[0] = emit(graph, node, Dequantize{}, {x});
-    if (was != DType::f32) return false;
     graph.set_inputs(node, std::move(in));
     return true;
   }

@@ -2,18 +2,14 @@
 //   context.found has w' and b' under the layer's name: floats of w's type or integers with their quantization, of w's extents. A recurrent
 //   op reads quantized weights as dequantize(w').
 #include "lib/ops/conv_transpose.h"
-#include "lib/ops/gru.h"
-#include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/quantize.h"
-#include "lib/ops/rnn.h"
 #include "passes/match.h"
+#include "passes/weights.h"
 
 namespace onecard {
 
 namespace {
-
-bool is_recurrent(const Node& node) { return node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>(); }
 
 const FoundLayer* found_for(const PassContext& context, const std::string& name) {
   const auto it = context.found.find(name);

@@ -5,7 +5,10 @@
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/conv_transpose.h"
+#include "lib/ops/gru.h"
+#include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
+#include "lib/ops/rnn.h"
 #include "lib/ops/quantize.h"
 #include "passes/match.h"
 
@@ -93,6 +96,8 @@ std::optional<ChannelAffine> affine_of(BinaryFn fn, bool constant_first, std::ve
 }
 
 }  // namespace
+
+bool is_recurrent(const Node& node) { return node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>(); }
 
 std::optional<ChannelView> channel_view(const Node& node) {
   const Value* w = node.input(1);

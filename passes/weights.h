@@ -6,6 +6,9 @@
 
 namespace onecard {
 
+// Whether a node is a lstm, gru or rnn, whose weights are inputs 1 (W) and 2 (R).
+bool is_recurrent(const Node& node);
+
 // Where the output channels lie in a weight: element (o, e, i) of [outer, extent, inner] belongs to channel (o / outer_per_group) * extent + e.
 struct ChannelView {
   int64_t outer = 1, extent = 1, inner = 1, outer_per_group = 1;

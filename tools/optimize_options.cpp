@@ -114,12 +114,12 @@ void add_options(CLI::App& app, OptimizeOptions& o) {
   app.add_option("MODEL", o.model, "the .onnx file")->required();
   app.add_option("-o,--output", o.out, "the bundle to write; replaced whole or not at all")->required();
   app.add_option("--precision", o.precision, "f32 (loses nothing), int8 (static, needs --data) or int8-weights");
-  app.add_option("--calibration", o.calibration, "how activation ranges are chosen: auto or minmax");
-  app.add_option("--calibration-cache", o.calibration_cache, "ranges read from, or written to, this text file");
+  app.add_option("--calibration", o.calibration, "how int8 is found: auto (whole recipes compete on held-out samples) or minmax (ranges alone)");
+  app.add_option("--calibration-cache", o.calibration_cache, "ranges as of minmax, read from, or written to, this text file");
   app.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
   app.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
   app.add_option("--prune-score", o.prune_score, "l1 or auto");
-  app.add_option("--prune-repair", o.prune_repair, "auto or none");
+  app.add_option("--prune-repair", o.prune_repair, "auto (with --data, least squares on what is left) or none");
   add_list(app, "--prune-only", o.prune_only, "comes in a later version");
   add_list(app, "--prune-skip", o.prune_skip, "comes in a later version");
   app.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
@@ -174,7 +174,10 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   const Carry carry = carry_of(o.data);
   r.carry = carry.pairs;
   r.carry_start = carry.starts;
-  if (!o.calibration_cache.empty()) r.calibration_cache = o.calibration_cache;
+  if (!o.calibration_cache.empty()) {
+    r.calibration_cache = o.calibration_cache;
+    r.calibration = CalibrationMethod::minmax;         // ranges are all that a cache holds
+  }
   r.dims = dims_of(o.sizes);
   r.shapes = shapes_of(o.sizes);
   r.verify_passes = o.verify_passes;

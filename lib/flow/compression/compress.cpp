@@ -28,21 +28,32 @@ FoundLayers merged(FoundLayers under, const FoundLayers& over) {
   return under;
 }
 
-// base with what was found, by the pipeline's own passes; values keep their names.
-GraphPtr built(const GraphPtr& base, const FoundLayers& found, const std::vector<std::string>& skip, const CompressionRequest& request) {
+// base with what was found and nothing else changed; values keep their names.
+GraphPtr built(const GraphPtr& base, const FoundLayers& found, const CompressionRequest& request) {
   Graph graph = base->clone();
   PassContext context;
   context.found = found;
-  context.skip_layers = skip;
   context.activations = request.activations;
   PipelineOptions options;
-  options.skip = {"quantize_weights", "fuse_quantize", "eliminate_quantize_pairs"};
+  options.skip = {"fuse_quantize", "eliminate_quantize_pairs"};
   run_pipeline(graph, context, quantize_pipeline(), options);
   return std::make_shared<const Graph>(std::move(graph));
 }
 
+// base as the whole pipeline leaves it with what was found: what would be shipped.
+GraphPtr shipped(const GraphPtr& base, const FoundLayers& found, const std::set<std::string>& skip, const CompressionRequest& request) {
+  Graph graph = base->clone();
+  PassContext context;
+  context.found = found;
+  context.skip_layers.assign(skip.begin(), skip.end());
+  context.weights = WeightPrecision::int8;
+  context.activations = request.activations;
+  run_pipeline(graph, context, quantize_pipeline());
+  return std::make_shared<const Graph>(std::move(graph));
+}
+
 Networks networks_of(const GraphPtr& dense, const GraphPtr& base, const CompressionRequest& request) {
-  return {dense, base, [base, request](const FoundLayers& found, std::vector<std::string> skip) { return built(base, found, skip, request); }};
+  return {dense, base, [base, request](const FoundLayers& found) { return built(base, found, request); }};
 }
 
 // Layers that read one value along the same axis share its quantization.
@@ -85,7 +96,7 @@ class Compressor {
       options.scope = scope;
       const GraphPtr pruned = pipeline_(options);
       const auto consider = [&](const std::string& name, FoundLayers found) {
-        const GraphPtr graph = built(pruned, found, {}, request_);
+        const GraphPtr graph = built(pruned, found, request_);
         const double db = judge_.decibels(graph);
         result_.tried.push_back({"pruning", name, db, 0, false});
         if (db <= best) return;
@@ -180,7 +191,7 @@ class Compressor {
     Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, result_.tried.size()};
     c.found = refine(networks_of(dense_, base_, request_), device_, samples_, use_.fitted, c.sites, c.skip, how,
                      [&](double share) { progress_("rounding", share); });
-    c.decibels = judge_.decibels(built(base_, c.found, {}, request_));
+    c.decibels = judge_.decibels(shipped(base_, c.found, c.skip, request_));
     result_.tried.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
     return c;
   }
@@ -215,7 +226,7 @@ class Compressor {
       const auto found = best.found.find(l.name);
       elements += l.weight_elements();
       if (found == best.found.end() || !found->second.input) continue;
-      costs.emplace_back(judge_.decibels(built(base_, {{l.name, found->second}}, {}, request_), kProbes), &l);
+      costs.emplace_back(judge_.decibels(built(base_, {{l.name, found->second}}, request_), kProbes), &l);
       progress_("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(layers_.size()));
     }
     std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -151,7 +151,7 @@ class Refiner {
 
   // Runs both networks over the samples and sums the moments of a stretch of layers.
   void gather(size_t begin, size_t end) {
-    const GraphPtr now = networks_.build(found_, {});
+    const GraphPtr now = networks_.build(found_);
     Executor dense(networks_.dense, device_), base(now, device_);
     std::map<std::string, const Node*> nodes;  // of the network as it is now, by the name of the first output
     for (const Node& n : now->nodes())

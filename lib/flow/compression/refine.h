@@ -14,8 +14,8 @@ using FoundLayers = std::map<std::string, FoundLayer>;
 // What the float pipeline made of the original network, and of the pruned one (the same where nothing is pruned); both have the same layers.
 struct Networks {
   GraphPtr dense, base;
-  // base with what was found, as integers where that says so, but for the layers in `skip`; values keep their names.
-  std::function<GraphPtr(const FoundLayers& found, std::vector<std::string> skip)> build;
+  // base with what was found, as integers where that says so; values keep their names.
+  std::function<GraphPtr(const FoundLayers& found)> build;
 };
 
 enum class Weights : uint8_t { keep, repair /* least squares on the elements that are not 0 */ };
