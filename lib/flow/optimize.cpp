@@ -6,41 +6,19 @@
 #include <cmath>
 #include <set>
 
-#include "lib/base/parallel.h"
-#include "lib/flow/calibrate.h"
-#include "lib/flow/compression/compress.h"
+#include "lib/flow/one_thread.h"
 #include "lib/flow/pass_check.h"
-#include "lib/runtime/sizes.h"
+#include "lib/flow/run_passes.h"
 #include "lib/ops/registry.h"
 #include "lib/runtime/compare.h"
 #include "lib/runtime/executor.h"
+#include "lib/runtime/sizes.h"
 
 namespace onecard {
 
 namespace {
 
 constexpr uint64_t kSelfCheckSeed = 1;
-
-// What is computed here must not depend on how many threads compute it: sums split another way round differently.
-class OneThread {
- public:
-  OneThread() : before_(thread_count()) { set_threads(1); }
-  ~OneThread() { set_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
-int64_t count_nodes(const Graph& g) {
-  int64_t n = 0;
-  for (const auto& node : g.nodes()) {
-    ++n;
-    for (const auto& sub : node.op->subgraphs()) n += count_nodes(*sub);
-  }
-  return n;
-}
 
 std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
   std::vector<const Tensor*> out;
@@ -66,7 +44,8 @@ CheckInput check_input_of(const OptimizeRequest& request, const ChosenSizes& siz
   in.text = "seed " + std::to_string(kSelfCheckSeed);
   for (size_t i = 0; i < sizes.inputs.size(); ++i) {
     const TensorType& t = sizes.inputs[i];
-    require(t.container == Container::tensor && t.dtype != DType::string, ErrorKind::model, "input '", request.source->inputs[i]->name, "' is no tensor of numbers");
+    require(t.container == Container::tensor && t.dtype != DType::string, ErrorKind::model, "input '", request.source->inputs[i]->name,
+            "' is no tensor of numbers");
     in.tensors.push_back(random_tensor(t, kSelfCheckSeed + i));
   }
   return in;
@@ -105,7 +84,8 @@ class ReadPages {
   int64_t read_ = 0;
 };
 
-std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options, ReadPages& pages, std::string& why_not) {
+std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options,
+                                           ReadPages& pages, std::string& why_not) {
   try {
     Executor executor(graph, device, options);
     executor.set_step_timer([&](const PlanStep& step, double) { pages.after(step); });
@@ -118,7 +98,8 @@ std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device
 }
 
 // The bundle's own answer under its limit. One thread may ask for a little more than the plan for all of them.
-std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit, ReadPages& pages, std::string& why_not) {
+std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit,
+                                               ReadPages& pages, std::string& why_not) {
   try {
     return answers(graph, device, in, {limit}, pages, why_not);
   } catch (const Error& e) {
@@ -128,7 +109,8 @@ std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& de
 }
 
 // Plans under the limit. What runs at sizes that depend on data is seen by running alone: a limit must hold what the sample needs as well.
-MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in, std::optional<int64_t> limit) {
+MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in,
+                          std::optional<int64_t> limit) {
   const auto planned = [&](std::optional<int64_t> most) {
     Executor planner(graph, device, {most});
     planner.prepare(types);
@@ -142,12 +124,14 @@ MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vect
     free.run(pointers(in->tensors));
   } catch (const Error& e) {
     if (e.kind == ErrorKind::internal) throw;
-    return planned(limit);                            // the sample cannot be run at all
+    return planned(limit);  // the sample cannot be run at all
   }
   const int64_t needed = free.memory().peak_bytes;
   if (needed <= known || needed <= *limit) return planned(limit);
-  Error e(ErrorKind::does_not_fit, "the run of " + in->text + " needs " + std::to_string(needed) + " bytes, some of them of sizes that depend on data; the memory limit is " + std::to_string(*limit) +
-                                       "; give --memory-limit " + std::to_string(needed) + " or more", ErrorScope::text());
+  Error e(ErrorKind::does_not_fit,
+          "the run of " + in->text + " needs " + std::to_string(needed) + " bytes, some of them of sizes that depend on data; the memory limit is " +
+              std::to_string(*limit) + "; give --memory-limit " + std::to_string(needed) + " or more",
+          ErrorScope::text());
   e.smallest_feasible_bytes = needed;
   throw e;
 }
@@ -159,7 +143,8 @@ bool has_random_nodes(const Graph& g) {
   });
 }
 
-std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original, const std::vector<Tensor>& own, OptimizeResult& result) {
+std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original,
+                                         const std::vector<Tensor>& own, OptimizeResult& result) {
   SelfCheck check;
   check.seed = in.seed;
   for (size_t i = 0; i < own.size(); ++i) {
@@ -196,103 +181,7 @@ std::string manifest(const OptimizeRequest& request, const OptimizeResult& resul
   return j.dump(1);
 }
 
-void need_calibration_data(const OptimizeRequest& request) {
-  require(request.activations == ActivationPrecision::keep || request.samples != nullptr, ErrorKind::usage,
-          "static int8 needs samples to calibrate with: --data PATH (or --precision int8-weights, which needs none)");
-}
-
-void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
-  for (auto& r : records) {
-    const auto it = std::find_if(result.passes.begin(), result.passes.end(), [&](const PassRecord& p) { return p.name == r.name; });
-    if (it == result.passes.end()) result.passes.push_back(std::move(r));
-    else it->changes += r.changes, it->ms += r.ms, it->bytes_delta += r.bytes_delta;
-  }
-}
-
-// Layers that compression does not reach.
-int64_t layers_in_bodies(const Graph& graph, int depth) {
-  constexpr int kDeepest = 16;
-  int64_t count = 0;
-  for (const Node& node : graph.nodes())
-    for (const GraphPtr& body : node.op->subgraphs())
-      if (depth < kDeepest) count += static_cast<int64_t>(find_layers(*body).size()) + layers_in_bodies(*body, depth + 1);
-  return count;
-}
-
-// Lets recipes compete where there are samples to judge them by, and hands the passes what won.
-void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
-  // A cache holds ranges, so ranges are then all that calibration looks for.
-  const bool calibrates = request.activations != ActivationPrecision::keep && !request.calibration_cache;
-  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return;
-  CompressionRequest asked;
-  asked.activations = calibrates ? request.activations : ActivationPrecision::keep;
-  asked.prune = request.prune;
-  asked.scopes = request.prune_scopes;
-  asked.repair = request.repair;
-  asked.search = request.calibration == CalibrationMethod::automatic;
-  if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
-  const OneThread one;
-  Compression done = compress(asked, request.source, [&](const PruneOptions& prune) {
-    PassContext inner;
-    inner.prune = prune;
-    Graph graph = request.source->clone();
-    PipelineOptions quiet;
-    quiet.skip = request.pipeline.skip;
-    quiet.only = request.pipeline.only;
-    run_pipeline(graph, inner, float_pipeline(), quiet);
-    return std::make_shared<const Graph>(std::move(graph));
-  }, device, *request.samples, progress);
-  context.prune.scope = done.scope;
-  context.found = std::move(done.found);
-  context.skip_layers = std::move(done.skip_layers);
-  result.recipes = std::move(done.tried);
-}
-
 }  // namespace
-
-Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result) {
-  need_calibration_data(request);
-  result.nodes_before = count_nodes(*request.source);
-  result.weight_bytes_source = constant_bytes(*request.source);
-  PassContext context;
-  context.prune = request.prune;
-  context.weights = request.weights;
-  context.activations = request.activations;
-  compress_with_samples(request, device, progress, context, result);
-  Graph graph = request.source->clone();
-  progress("passes", 0);
-  PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
-  add_records(result, std::move(done.records));
-  if (!done.stopped && request.activations != ActivationPrecision::keep && request.calibration_cache) {
-    const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
-    const std::string key = graph_key(*shared);
-    if (std::filesystem::exists(*request.calibration_cache)) {
-      context.ranges = read_calibration_cache(*request.calibration_cache, key);
-    } else {
-      const OneThread one;
-      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start}, [&](double share) { progress("calibration", share); });
-      write_calibration_cache(*request.calibration_cache, key, context.ranges);
-    }
-  }
-  if (!done.stopped) {
-    PipelineOptions rest = request.pipeline;
-    if (rest.stop_after) rest.stop_after->occurrence -= done.runs_of_stop;
-    const int64_t before = done.runs_of_stop;
-    done = run_pipeline(graph, context, quantize_pipeline(), rest);
-    done.runs_of_stop += before;
-    add_records(result, std::move(done.records));
-  }
-  const auto& stop = request.pipeline.stop_after;
-  require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0, " is never reached: the pass ran ", done.runs_of_stop,
-          done.runs_of_stop == 1 ? " time" : " times");
-  result.notes = std::move(context.notes);
-  const int64_t in_bodies = layers_in_bodies(graph, 0);
-  if (in_bodies > 0 && (request.prune.amount > 0 || request.weights != WeightPrecision::keep))
-    result.notes.push_back(std::to_string(in_bodies) + " layers with weights lie inside If, Loop or Scan and are left as they are: neither pruned nor made integers");
-  result.details = std::move(context.details);
-  result.nodes_after = count_nodes(graph);
-  return graph;
-}
 
 OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress) {
   OptimizeResult result;
@@ -343,7 +232,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("own answer", 0);
     const OneThread one;
     std::string why_not;
-    if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not)) check = make_self_check(*optimized, std::move(*in), original, *own, result);
+    if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not))
+      check = make_self_check(*optimized, std::move(*in), original, *own, result);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);

@@ -21,9 +21,9 @@ enum class CalibrationMethod { automatic /* recipes compete */, minmax };
 
 // What `optimize` is asked to do, beyond the model itself.
 struct OptimizeRequest {
-  GraphPtr source;                                    // as imported
-  std::string source_name;                            // of the file, without folders
-  std::string source_hash;                            // of its bytes
+  GraphPtr source;          // as imported
+  std::string source_name;  // of the file, without folders
+  std::string source_hash;  // of its bytes
   int64_t source_bytes = 0;
   std::vector<std::shared_ptr<const MappedFile>> source_files;  // that hold its weights; their pages are let go of as the work streams over them
   Path out;
@@ -31,14 +31,14 @@ struct OptimizeRequest {
   ActivationPrecision activations = ActivationPrecision::keep;
   PruneOptions prune;
   std::vector<PruneScope> prune_scopes{PruneScope::tensor};  // those that compete when there are samples
-  bool repair = true;                                 // of what pruning leaves, by least squares, when there are samples
+  bool repair = true;                                        // of what pruning leaves, by least squares, when there are samples
   CalibrationMethod calibration = CalibrationMethod::automatic;
-  std::string options_text;                           // the options that decide the bytes, for the manifest
-  const SampleSource* samples = nullptr;              // needed with int8 activations
+  std::string options_text;                                // the options that decide the bytes, for the manifest
+  const SampleSource* samples = nullptr;                   // needed with int8 activations
   std::vector<std::pair<std::string, std::string>> carry;  // OUT, IN
   std::vector<size_t> carry_start{0};
   std::optional<Path> calibration_cache;
-  SymbolValues dims;                                  // sizes that the memory figures hold for
+  SymbolValues dims;  // sizes that the memory figures hold for
   std::map<std::string, Dims> shapes;
   std::optional<int64_t> memory_limit_bytes;
   bool verify_passes = false;
@@ -56,13 +56,13 @@ struct OptimizeResult {
   int64_t source_bytes = 0, weight_bytes_source = 0;
   int64_t nodes_before = 0, nodes_after = 0;
   std::vector<PassRecord> passes;
-  std::vector<RecipeRecord> recipes;                  // what compression tried
-  std::vector<std::string> notes, details;           // details: what --verbose and a report list besides
+  std::vector<RecipeRecord> recipes;        // what compression tried
+  std::vector<std::string> notes, details;  // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;
-  std::vector<OutputDistance> self_check;             // empty: no sample could be run
-  std::string self_check_skipped;                     // why, when it is empty
-  std::string self_check_input;                       // "seed 1" or the sample's name
+  std::vector<OutputDistance> self_check;                  // empty: no sample could be run
+  std::string self_check_skipped;                          // why, when it is empty
+  std::string self_check_input;                            // "seed 1" or the sample's name
   std::vector<std::pair<std::string, int64_t>> encodings;  // stored bytes by encoding
 };
 
@@ -71,8 +71,5 @@ using Progress = std::function<void(const std::string& what, double share)>;
 
 // Runs the pipeline, plans for `device`, and writes the bundle. Nothing is written when anything raises.
 OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress);
-
-// The pipeline without planning or a bundle: the graph as it stands where the pipeline ends.
-Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result);
 
 }  // namespace onecard

@@ -1,0 +1,126 @@
+#include "lib/flow/run_passes.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "lib/flow/calibrate.h"
+#include "lib/flow/compression/compress.h"
+#include "lib/flow/one_thread.h"
+
+namespace onecard {
+
+namespace {
+
+int64_t count_nodes(const Graph& g) {
+  int64_t n = 0;
+  for (const auto& node : g.nodes()) {
+    ++n;
+    for (const auto& sub : node.op->subgraphs()) n += count_nodes(*sub);
+  }
+  return n;
+}
+
+void need_calibration_data(const OptimizeRequest& request) {
+  require(request.activations == ActivationPrecision::keep || request.samples != nullptr, ErrorKind::usage,
+          "static int8 needs samples to calibrate with: --data PATH (or --precision int8-weights, which needs none)");
+}
+
+void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
+  for (auto& r : records) {
+    const auto it = std::find_if(result.passes.begin(), result.passes.end(), [&](const PassRecord& p) { return p.name == r.name; });
+    if (it == result.passes.end()) result.passes.push_back(std::move(r));
+    else it->changes += r.changes, it->ms += r.ms, it->bytes_delta += r.bytes_delta;
+  }
+}
+
+// Layers that compression does not reach.
+int64_t layers_in_bodies(const Graph& graph, int depth) {
+  constexpr int kDeepest = 16;
+  int64_t count = 0;
+  for (const Node& node : graph.nodes())
+    for (const GraphPtr& body : node.op->subgraphs())
+      if (depth < kDeepest) count += static_cast<int64_t>(find_layers(*body).size()) + layers_in_bodies(*body, depth + 1);
+  return count;
+}
+
+// Lets recipes compete where there are samples to judge them by, and hands the passes what won.
+void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
+  // A cache holds ranges, so ranges are then all that calibration looks for.
+  const bool calibrates = request.activations != ActivationPrecision::keep && !request.calibration_cache;
+  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return;
+  CompressionRequest asked;
+  asked.activations = calibrates ? request.activations : ActivationPrecision::keep;
+  asked.prune = request.prune;
+  asked.scopes = request.prune_scopes;
+  asked.repair = request.repair;
+  asked.search = request.calibration == CalibrationMethod::automatic;
+  if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
+  const OneThread one;
+  Compression done = compress(
+      asked, request.source,
+      [&](const PruneOptions& prune) {
+        PassContext inner;
+        inner.prune = prune;
+        Graph graph = request.source->clone();
+        PipelineOptions quiet;
+        quiet.skip = request.pipeline.skip;
+        quiet.only = request.pipeline.only;
+        run_pipeline(graph, inner, float_pipeline(), quiet);
+        return std::make_shared<const Graph>(std::move(graph));
+      },
+      device, *request.samples, progress);
+  context.prune.scope = done.scope;
+  context.found = std::move(done.found);
+  context.skip_layers = std::move(done.skip_layers);
+  result.recipes = std::move(done.tried);
+}
+
+}  // namespace
+
+Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result) {
+  need_calibration_data(request);
+  result.nodes_before = count_nodes(*request.source);
+  result.weight_bytes_source = constant_bytes(*request.source);
+  PassContext context;
+  context.prune = request.prune;
+  context.weights = request.weights;
+  context.activations = request.activations;
+  compress_with_samples(request, device, progress, context, result);
+  Graph graph = request.source->clone();
+  progress("passes", 0);
+  PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
+  add_records(result, std::move(done.records));
+  if (!done.stopped && request.activations != ActivationPrecision::keep && request.calibration_cache) {
+    const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
+    const std::string key = graph_key(*shared);
+    if (std::filesystem::exists(*request.calibration_cache)) {
+      context.ranges = read_calibration_cache(*request.calibration_cache, key);
+    } else {
+      const OneThread one;
+      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start},
+                                        [&](double share) { progress("calibration", share); });
+      write_calibration_cache(*request.calibration_cache, key, context.ranges);
+    }
+  }
+  if (!done.stopped) {
+    PipelineOptions rest = request.pipeline;
+    if (rest.stop_after) rest.stop_after->occurrence -= done.runs_of_stop;
+    const int64_t before = done.runs_of_stop;
+    done = run_pipeline(graph, context, quantize_pipeline(), rest);
+    done.runs_of_stop += before;
+    add_records(result, std::move(done.records));
+  }
+  const auto& stop = request.pipeline.stop_after;
+  require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0,
+          " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
+  result.notes = std::move(context.notes);
+  const int64_t in_bodies = layers_in_bodies(graph, 0);
+  if (in_bodies > 0 && (request.prune.amount > 0 || request.weights != WeightPrecision::keep))
+    result.notes.push_back(std::to_string(in_bodies) +
+                           " layers with weights lie inside If, Loop or Scan and are left as they are: neither pruned nor made integers");
+  result.details = std::move(context.details);
+  result.nodes_after = count_nodes(graph);
+  return graph;
+}
+
+}  // namespace onecard

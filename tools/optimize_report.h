@@ -1,0 +1,16 @@
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lib/flow/optimize.h"
+#include "lib/report/report.h"
+
+namespace onecard {
+
+// What `optimize` found out: the object of --json, the tables of a report, the closing line.
+nlohmann::ordered_json to_json(const OptimizeResult& result, double seconds);
+std::vector<ReportTable> tables_of(const OptimizeResult& result);
+std::string verdict(const OptimizeResult& result, const std::string& out);
+
+}  // namespace onecard
