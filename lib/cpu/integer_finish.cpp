@@ -21,7 +21,9 @@ struct TileFinish {
   float least = -std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::infinity();  // of the activation
   UnaryRow curve = nullptr;                                                                              // an activation that is more than those two
   FinishColumns at;
+  FinishRows of;
   FinishPlace place;
+  float scale_of(int64_t row) const { return of.scale ? of.scale[row] : 1.0f; }
 };
 #endif
 }  // namespace onecard
@@ -69,16 +71,23 @@ HWY_INLINE HWY_ATTR void store_at(const TileFinish& t, Floats v, void* to, int64
   store_bytes<uint8_t>(v, t.finish.y_quant, to, i);
 }
 
+// One row of a tile: its sums, that of its left operand and the scale of that one's codes.
+struct RowOfSums {
+  int32_t* sums;
+  int32_t left_sum;
+  float scale;
+};
+
 HWY_INLINE HWY_ATTR hn::Vec<I32> whole_sum(const TileFinish& t, const int32_t* sums, int32_t row_sum, int64_t j) {
   const I32 d;
   const auto sum = hn::LoadU(d, sums + j);
   return t.at.zero ? hn::Sub(sum, hn::Mul(hn::LoadU(d, t.at.zero + j), hn::Set(d, row_sum))) : sum;
 }
 
-HWY_INLINE HWY_ATTR Floats real_sum(const TileFinish& t, const int32_t* sums, int32_t row_sum, int64_t j) {
+HWY_INLINE HWY_ATTR Floats real_sum(const TileFinish& t, const RowOfSums& row, int64_t j) {
   const F32 d;
-  const auto sum = whole_sum(t, sums, row_sum, j);
-  const Floats bias = hn::LoadU(d, t.at.bias + j), scale = hn::LoadU(d, t.at.scale + j);
+  const auto sum = whole_sum(t, row.sums, row.left_sum, j);
+  const Floats bias = hn::LoadU(d, t.at.bias + j), scale = hn::Mul(hn::LoadU(d, t.at.scale + j), hn::Set(d, row.scale));
   if (t.finish.bias == BiasUnits::sums) return hn::Mul(hn::ConvertTo(d, hn::Add(sum, hn::BitCast(I32(), bias))), scale);
   return hn::MulAdd(hn::ConvertTo(d, sum), scale, bias);
 }
@@ -92,11 +101,11 @@ enum class Part { whole, before_curve, after_curve };
 
 // The vector at column j; `residual` and `y` are its row's. A curve needs the whole tile between the two parts.
 template <Part P>
-HWY_INLINE HWY_ATTR void finish_vector(const TileFinish& t, int32_t* sums, int32_t row_sum, int64_t j, const void* residual, void* y, int64_t i) {
+HWY_INLINE HWY_ATTR void finish_vector(const TileFinish& t, const RowOfSums& row, int64_t j, const void* residual, void* y, int64_t i) {
   const F32 d;
-  auto* reals = reinterpret_cast<float*>(sums);
+  auto* reals = reinterpret_cast<float*>(row.sums);
   const bool before = t.finish.order == AddOrder::before_activation;
-  Floats v = P == Part::after_curve ? hn::LoadU(d, reals + j) : real_sum(t, sums, row_sum, j);
+  Floats v = P == Part::after_curve ? hn::LoadU(d, reals + j) : real_sum(t, row, j);
   if (P != Part::after_curve && residual && before) v = hn::Add(v, residual_at(t, residual, i));
   if (P == Part::before_curve) return hn::StoreU(v, d, reals + j);
   if (P == Part::whole) v = bounded(t, v);
@@ -105,30 +114,30 @@ HWY_INLINE HWY_ATTR void finish_vector(const TileFinish& t, int32_t* sums, int32
 }
 
 template <Part P>
-HWY_ATTR void finish_rows(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
+HWY_ATTR void finish_rows(const TileFinish& t, int32_t* tile, int64_t rows, int64_t columns) {
   constexpr int64_t kWidest = kLanes * static_cast<int64_t>(sizeof(float));
   const auto lanes = static_cast<int64_t>(hn::Lanes(F32())), width = 2 * lanes;
   const int64_t y_width = info(t.finish.y).bits / 8, r_width = info(t.finish.residual).bits / 8;
   for (int64_t m = 0; m < rows; ++m, tile += width) {
     auto* y = static_cast<char*>(t.place.y) + m * t.place.stride * y_width;
     const auto* residual = t.place.residual ? static_cast<const char*>(t.place.residual) + m * t.place.stride * r_width : nullptr;
-    const int32_t row_sum = row_sums ? row_sums[m] : 0;
+    const RowOfSums row{tile, t.of.sums ? t.of.sums[m] : 0, t.scale_of(m)};
     int64_t j = 0;
-    for (; j + lanes <= columns; j += lanes) finish_vector<P>(t, tile, row_sum, j, residual, y, j);
+    for (; j + lanes <= columns; j += lanes) finish_vector<P>(t, row, j, residual, y, j);
     if (j == columns) continue;
     const auto rest = static_cast<size_t>(columns - j);
     alignas(64) char residual_edge[kWidest] = {}, y_edge[kWidest];
     if (residual) std::memcpy(residual_edge, residual + j * r_width, rest * static_cast<size_t>(r_width));
-    finish_vector<P>(t, tile, row_sum, j, residual ? residual_edge : nullptr, y_edge, 0);
+    finish_vector<P>(t, row, j, residual ? residual_edge : nullptr, y_edge, 0);
     if (P != Part::before_curve) std::memcpy(y + j * y_width, y_edge, rest * static_cast<size_t>(y_width));
   }
 }
 
-HWY_ATTR void store_sums(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
+HWY_ATTR void store_sums(const TileFinish& t, int32_t* tile, int64_t rows, int64_t columns) {
   const I32 d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d)), width = 2 * lanes;
   for (int64_t m = 0; m < rows; ++m, tile += width) {
-    for (int64_t j = 0; t.at.zero && j < columns; j += lanes) hn::StoreU(whole_sum(t, tile, row_sums[m], j), d, tile + j);
+    for (int64_t j = 0; t.at.zero && j < columns; j += lanes) hn::StoreU(whole_sum(t, tile, t.of.sums[m], j), d, tile + j);
     std::memcpy(static_cast<int32_t*>(t.place.y) + m * t.place.stride, tile, static_cast<size_t>(columns) * sizeof(int32_t));
   }
 }
@@ -178,8 +187,9 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
     else return residual + i;
   };
   for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
-    one(tile, scale0, bias0, more0, from(at), y + at);
-    if (columns > lanes) one(tile + lanes, scale1, bias1, more1, from(at + lanes), y + at + lanes);
+    const Floats row_scale = hn::Set(d, t.scale_of(m));
+    one(tile, hn::Mul(scale0, row_scale), bias0, more0, from(at), y + at);
+    if (columns > lanes) one(tile + lanes, hn::Mul(scale1, row_scale), bias1, more1, from(at + lanes), y + at + lanes);
   }
 }
 
@@ -203,14 +213,14 @@ HWY_ATTR bool finish_fast(const TileFinish& t, const int32_t* tile, int64_t rows
 bool finish_fast(const TileFinish&, const int32_t*, int64_t, int64_t) { return false; }
 #endif
 
-HWY_ATTR void finish_all(const TileFinish& t, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns) {
-  if (t.finish.y == DType::i32) return store_sums(t, tile, row_sums, rows, columns);
+HWY_ATTR void finish_all(const TileFinish& t, int32_t* tile, int64_t rows, int64_t columns) {
+  if (t.finish.y == DType::i32) return store_sums(t, tile, rows, columns);
   if (finish_fast(t, tile, rows, columns)) return;
-  if (!t.curve) return finish_rows<Part::whole>(t, tile, row_sums, rows, columns);
-  finish_rows<Part::before_curve>(t, tile, row_sums, rows, columns);
+  if (!t.curve) return finish_rows<Part::whole>(t, tile, rows, columns);
+  finish_rows<Part::before_curve>(t, tile, rows, columns);
   auto* reals = reinterpret_cast<float*>(tile);
   t.curve(reals, reals, rows * 2 * static_cast<int64_t>(hn::Lanes(F32())), t.finish.activation.alpha, t.finish.activation.beta);
-  finish_rows<Part::after_curve>(t, tile, row_sums, rows, columns);
+  finish_rows<Part::after_curve>(t, tile, rows, columns);
 }
 
 }  // namespace
@@ -246,16 +256,17 @@ IntegerFinish integer_finish(const KernelQuery& q, const Activation& activation,
   return f;
 }
 
-void finish_tile(const IntegerFinish& finish, const FinishColumns& at, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns,
+void finish_tile(const IntegerFinish& finish, const FinishColumns& at, const FinishRows& of, int32_t* tile, int64_t rows, int64_t columns,
                  const FinishPlace& place) {
   TileFinish t;
   t.finish = finish;
   t.at = at;
+  t.of = of;
   t.place = place;
   if (finish.activation.fn == Fn::relu) t.least = 0;
   else if (finish.activation.fn == Fn::clip) t.least = finish.activation.alpha, t.most = finish.activation.beta;
   else if (!finish.activation.is_identity()) t.curve = float_unary_row(finish.activation.fn);
-  HWY_DYNAMIC_DISPATCH(finish_all)(t, tile, row_sums, rows, columns);
+  HWY_DYNAMIC_DISPATCH(finish_all)(t, tile, rows, columns);
 }
 
 }  // namespace onecard

@@ -25,14 +25,20 @@ struct FinishColumns {
   const float *scale = nullptr, *bias = nullptr;  // bias holds the bits of int32 where it is in units of the sums
   const int32_t* zero = nullptr;
 };
+// Per row of a tile, of the left operand: the sum of its numbers, wanted where columns have zero points, and the scale of its codes (null: in
+// that of the columns).
+struct FinishRows {
+  const int32_t* sums = nullptr;
+  const float* scale = nullptr;
+};
 // Where the first element of a tile lies; rows are `stride` elements apart in y and residual (null: none).
 struct FinishPlace {
   void* y = nullptr;
   const void* residual = nullptr;
   int64_t stride = 0;
 };
-// Finishes the first `columns` of a tile of panel rows, which is overwritten; row_sums[i] is the sum of the left operand's row.
-void finish_tile(const IntegerFinish& finish, const FinishColumns& at, int32_t* tile, const int32_t* row_sums, int64_t rows, int64_t columns,
+// Finishes the first `columns` of a tile of panel rows, which is overwritten.
+void finish_tile(const IntegerFinish& finish, const FinishColumns& at, const FinishRows& of, int32_t* tile, int64_t rows, int64_t columns,
                  const FinishPlace& place);
 
 }  // namespace onecard

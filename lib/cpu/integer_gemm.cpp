@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lib/cpu/integer_fours.h"
 #include "lib/cpu/vector_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -29,7 +30,7 @@ void product(const int16_t* a, int64_t a_stride, int64_t m, int64_t k, const int
   }
 }
 
-int32_t sum_row(const int16_t* x, int64_t n) {
+int32_t sum_pairs(const int16_t* x, int64_t n) {
   int32_t sum = 0;
   for (int64_t i = 0; i < n; ++i) sum += x[i];
   return sum;
@@ -131,7 +132,7 @@ HWY_ATTR void product(const int16_t* a, int64_t a_stride, int64_t m, int64_t k, 
   }
 }
 
-HWY_ATTR int32_t sum_row(const int16_t* x, int64_t n) {
+HWY_ATTR int32_t sum_pairs(const int16_t* x, int64_t n) {
   const I16 d;
   const I32 d32;
   const auto step = static_cast<int64_t>(hn::Lanes(d));
@@ -184,45 +185,76 @@ namespace onecard {
 HWY_EXPORT(panel_columns);
 HWY_EXPORT(product);
 HWY_EXPORT(widen_bytes);
-HWY_EXPORT(sum_row);
+HWY_EXPORT(sum_pairs);
 
-int64_t integer_panel_columns() { return HWY_DYNAMIC_DISPATCH(panel_columns)(); }
+namespace {
 
-int64_t packed_integer_bytes(int64_t k, int64_t n) {
+int64_t packed_pairs_bytes(int64_t k, int64_t n) {
   const int64_t width = integer_panel_columns();
   return (n + width - 1) / width * width * (k + k % 2);
 }
 
-void pack_integers(const void* b, ByteSign sign, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, void* packed) {
+void pack_pairs(const UnpackedBytes& b, int64_t k, int64_t n, void* packed) {
   const int64_t width = integer_panel_columns(), even = k + k % 2;
-  const auto flip = static_cast<uint8_t>(sign == ByteSign::is_unsigned ? 0x80 : 0);
-  const auto* from = static_cast<const uint8_t*>(b);
+  const auto flip = static_cast<uint8_t>(b.sign == ByteSign::is_unsigned ? 0x80 : 0);
+  const auto* from = static_cast<const uint8_t*>(b.data);
   auto* to = static_cast<uint8_t*>(packed);
   for (int64_t first = 0; first < n; first += width, to += width * even) {
     const int64_t columns = std::min(width, n - first);
     if (columns < width || even > k) std::memset(to, 0, static_cast<size_t>(width * even));
     for (int64_t j = 0; j < columns; ++j) {
-      const uint8_t* column = from + (first + j) * column_stride;
+      const uint8_t* column = from + (first + j) * b.column_stride;
       uint8_t* at = to + 2 * j;
-      for (int64_t i = 0; i < k; ++i) at[i / 2 * 2 * width + i % 2] = column[i * row_stride] ^ flip;
+      for (int64_t i = 0; i < k; ++i) at[i / 2 * 2 * width + i % 2] = column[i * b.row_stride] ^ flip;
     }
   }
 }
 
-void widen_integers(const void* x, ByteSign sign, int64_t n, int32_t zero, int16_t* to) { HWY_DYNAMIC_DISPATCH(widen_bytes)(x, sign, n, zero, to); }
+}  // namespace
 
-int64_t widened_stride(int64_t k) {
-  constexpr int64_t kLine = 32;  // int16 in one cache line
-  const int64_t lines = (k + kLine - 1) / kLine;
-  return (lines + 1 - lines % 2) * kLine;
+RowForm best_row_form() { return has_fours() ? RowForm::fours : RowForm::pairs; }
+
+int64_t integer_panel_columns() { return HWY_DYNAMIC_DISPATCH(panel_columns)(); }
+
+int64_t packed_integer_bytes(RowForm form, int64_t k, int64_t n) {
+  return form == RowForm::fours ? packed_fours_bytes(k, n) : packed_pairs_bytes(k, n);
 }
 
-int32_t sum_integers(const int16_t* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(sum_row)(x, n); }
+void pack_integers(RowForm form, const UnpackedBytes& b, int64_t k, int64_t n, void* packed) {
+  if (form == RowForm::fours) pack_fours(b, k, n, packed);
+  else pack_pairs(b, k, n, packed);
+}
+
+void put_integers(RowForm form, const void* x, ByteSign sign, int64_t n, int32_t zero, void* to) {
+  if (form == RowForm::pairs) return HWY_DYNAMIC_DISPATCH(widen_bytes)(x, sign, n, zero, static_cast<int16_t*>(to));
+  if (sign == ByteSign::is_unsigned) {
+    std::memcpy(to, x, static_cast<size_t>(n));
+    return;
+  }
+  const auto* from = static_cast<const uint8_t*>(x);
+  for (int64_t i = 0; i < n; ++i) static_cast<uint8_t*>(to)[i] = from[i] ^ 0x80;
+}
+
+void put_zeros(RowForm form, int64_t n, int32_t row_zero, void* to) {
+  if (form == RowForm::pairs) std::fill_n(static_cast<int16_t*>(to), n, int16_t{0});
+  else std::memset(to, row_zero, static_cast<size_t>(n));
+}
+
+int64_t left_row_stride(RowForm form, int64_t k) {
+  const int64_t line = 64 / element_bytes(form), lines = (k + line - 1) / line;
+  return (lines + 1 - lines % 2) * line;
+}
+
+int32_t sum_row(RowForm form, const LeftRows& rows, int64_t i, int64_t n) {
+  if (form == RowForm::pairs) return HWY_DYNAMIC_DISPATCH(sum_pairs)(static_cast<const int16_t*>(rows.data) + i * rows.stride, n);
+  return sum_fours(static_cast<const uint8_t*>(rows.data) + i * rows.stride, n) - static_cast<int32_t>(n) * rows.zero[i];
+}
 
 int64_t product_scratch() { return 8192; }
 
-void multiply_integers(const int16_t* a, int64_t a_stride, int64_t m, int64_t k, const void* panel, int16_t* scratch, int32_t* c) {
-  HWY_DYNAMIC_DISPATCH(product)(a, a_stride, m, k, static_cast<const int8_t*>(panel), scratch, c);
+void multiply_integers(RowForm form, const LeftRows& rows, int64_t m, int64_t k, const void* panel, int16_t* scratch, int32_t* c) {
+  if (form == RowForm::fours) return multiply_fours(rows, m, k, panel, c);
+  HWY_DYNAMIC_DISPATCH(product)(static_cast<const int16_t*>(rows.data), rows.stride, m, k, static_cast<const int8_t*>(panel), scratch, c);
 }
 
 }  // namespace onecard

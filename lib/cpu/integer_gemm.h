@@ -3,28 +3,52 @@
 
 namespace onecard {
 
-// Exact products of 8-bit integers in int32, for one thread at a time. Left rows are widened to int16 less their zero point; the right
-// operand is packed in panels of columns as int8, two neighbouring k beside each other, padded with zeros: pairs of int16 are multiplied
-// and added to int32 in one instruction that cannot overflow, unlike the ones that take bytes. Both calls must come from one process.
+// Exact products of 8-bit integers in int32, for one thread at a time. Left rows are in one of two forms; the right operand is packed for that
+// form in panels of columns as int8, neighbouring k beside each other, padded with zeros. Calls that belong together must come from one process.
+//   pairs: int16 less their zero point; two products at a time are added to int32 by an instruction that cannot overflow, on any processor
+//   fours: u8 (i8 codes 128 higher) that still hold their zero point, which the sums of the weights' columns take out; four products at a
+//          time, where the processor adds them without saturation (AVX512-VNNI)
+enum class RowForm : uint8_t { pairs, fours };
+// The faster one of this processor.
+RowForm best_row_form();
+inline int64_t element_bytes(RowForm form) { return form == RowForm::pairs ? 2 : 1; }
 
 // How bytes of either sign become int8: u8 is stored as w - 128.
 enum class ByteSign : uint8_t { is_signed, is_unsigned };
 
 int64_t integer_panel_columns();
 // Bytes of b[k, n] packed.
-int64_t packed_integer_bytes(int64_t k, int64_t n);
+int64_t packed_integer_bytes(RowForm form, int64_t k, int64_t n);
 // Packs b[k, n], whose element (i, j) lies at b[i * row_stride + j * column_stride].
-void pack_integers(const void* b, ByteSign sign, int64_t row_stride, int64_t column_stride, int64_t k, int64_t n, void* packed);
+struct UnpackedBytes {
+  const void* data = nullptr;
+  ByteSign sign = ByteSign::is_signed;
+  int64_t row_stride = 0, column_stride = 1;
+};
+void pack_integers(RowForm form, const UnpackedBytes& b, int64_t k, int64_t n, void* packed);
 
-// to[i] = x[i] - zero.
-void widen_integers(const void* x, ByteSign sign, int64_t n, int32_t zero, int16_t* to);
-// Elements of a widened row of k, such that neighbouring rows do not fall on the same cache lines; those from k on must be 0 up to an even k.
-int64_t widened_stride(int64_t k);
-int32_t sum_integers(const int16_t* x, int64_t n);
+// Codes as elements of left rows: x less its zero point in pairs, as u8 in fours, whose zero point is then row_zero.
+void put_integers(RowForm form, const void* x, ByteSign sign, int64_t n, int32_t zero, void* to);
+// n codes that stand for 0.
+void put_zeros(RowForm form, int64_t n, int32_t row_zero, void* to);
+inline int32_t row_zero(RowForm form, ByteSign sign, int32_t zero) {
+  return form == RowForm::pairs ? 0 : sign == ByteSign::is_signed ? zero + 128 : zero;
+}
+// Elements of a left row of k, such that neighbouring rows do not fall on the same cache lines; those from k on are read but do not count.
+int64_t left_row_stride(RowForm form, int64_t k);
+
+// Left rows, `stride` elements apart. `zero` is the one each still holds (fours), unread for pairs.
+struct LeftRows {
+  const void* data = nullptr;
+  int64_t stride = 0;
+  const int32_t* zero = nullptr;
+};
+// The sum over row i, of n elements less their zero point.
+int32_t sum_row(RowForm form, const LeftRows& rows, int64_t i, int64_t n);
 
 // Elements of int16 that a product needs as scratch.
 int64_t product_scratch();
-// c[m, panel columns] = a[m, k] @ one panel.
-void multiply_integers(const int16_t* a, int64_t a_stride, int64_t m, int64_t k, const void* panel, int16_t* scratch, int32_t* c);
+// c[m, panel columns] = rows[m, k] @ one panel.
+void multiply_integers(RowForm form, const LeftRows& rows, int64_t m, int64_t k, const void* panel, int16_t* scratch, int32_t* c);
 
 }  // namespace onecard

@@ -20,10 +20,11 @@ std::vector<int64_t> offsets(const Dims& batch, const Dims& dims, const Dims& st
 
 }  // namespace
 
-IntegerProduct byte_matrix_product(const MatMulShapes& s, DType a, DType b, Packing packing) {
+IntegerProduct byte_matrix_product(const MatMulShapes& s, DType a, DType b, RowForm form, Packing packing) {
   const size_t r = s.y.size();
   const Dims batch = batch_of(s.y);
   IntegerProduct p;
+  p.form = form;
   p.count = element_count(batch), p.rows = s.y[r - 2], p.k = s.a[r - 1], p.n = s.y[r - 1];
   p.left = matrix_rows({sign_of(a), offsets(batch, s.a, s.a_strides), s.a_strides[r - 2], s.a_strides[r - 1]}, p.k);
   p.y = offsets(batch, s.y, row_major_strides(s.y));
@@ -34,24 +35,24 @@ IntegerProduct byte_matrix_product(const MatMulShapes& s, DType a, DType b, Pack
     return p;
   }
   Dims packed_strides = row_major_strides(batch_of(s.b));
-  for (int64_t& stride : packed_strides) stride *= packed_integer_bytes(p.k, p.n);
+  for (int64_t& stride : packed_strides) stride *= packed_integer_bytes(form, p.k, p.n);
   p.w = offsets(batch, s.b, packed_strides);
   return p;
 }
 
-PackedWeight packed_matrices(size_t index, const MatMulShapes& s, DType b) {
+PackedWeight packed_matrices(size_t index, const MatMulShapes& s, DType b, RowForm form) {
   const size_t r = s.b.size();
   const int64_t k = s.b[r - 2], n = s.b[r - 1];
   const Dims batch = batch_of(s.b);
   PackedWeight packed;
   packed.input = index;
-  packed.bytes = element_count(batch) * packed_integer_bytes(k, n);
-  packed.key = "int8 panels of " + std::to_string(integer_panel_columns()) + ", " + std::to_string(k) + " by " + std::to_string(n) + " at " +
-               std::to_string(s.b_strides[r - 2]) + ", " + std::to_string(s.b_strides[r - 1]);
+  packed.bytes = element_count(batch) * packed_integer_bytes(form, k, n);
+  packed.key = panels_key(form) + ", " + std::to_string(k) + " by " + std::to_string(n) + " at " + std::to_string(s.b_strides[r - 2]) + ", " +
+               std::to_string(s.b_strides[r - 1]);
   packed.pack = [=, from = offsets(batch, batch, s.b_strides), row = s.b_strides[r - 2], column = s.b_strides[r - 1]](const Tensor& plain, void* to) {
     for (size_t i = 0; i < from.size(); ++i)
-      pack_integers(plain.raw() + from[i], sign_of(b), row, column, k, n,
-                    static_cast<char*>(to) + static_cast<int64_t>(i) * packed_integer_bytes(k, n));
+      pack_integers(form, {plain.raw() + from[i], sign_of(b), row, column}, k, n,
+                    static_cast<char*>(to) + static_cast<int64_t>(i) * packed_integer_bytes(form, k, n));
   };
   return packed;
 }

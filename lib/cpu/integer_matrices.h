@@ -7,8 +7,8 @@ namespace onecard {
 // Whether the right operand is packed once, or at every launch.
 enum class Packing { once, at_launch };
 // Matrix products of bytes, y row-major; neither scales nor a finish are set.
-IntegerProduct byte_matrix_product(const MatMulShapes& shapes, DType a, DType b, Packing packing);
+IntegerProduct byte_matrix_product(const MatMulShapes& shapes, DType a, DType b, RowForm form, Packing packing);
 // Node input `index`, a constant, packed for that product.
-PackedWeight packed_matrices(size_t index, const MatMulShapes& shapes, DType b);
+PackedWeight packed_matrices(size_t index, const MatMulShapes& shapes, DType b, RowForm form);
 
 }  // namespace onecard

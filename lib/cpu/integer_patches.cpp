@@ -13,40 +13,50 @@ class PatchRows : public IntegerRows {
  public:
   PatchRows(const PatchShape& s, ByteSign sign) : s_(s), sign_(sign) { whole_line_ = s.group == 1 && s.dilations[2] == 1; }
 
-  void fill(const void* x, int32_t zero, int64_t index, int64_t first, int64_t count, int16_t* to, int64_t stride) const override {
-    const auto* from = static_cast<const uint8_t*>(x) + index * s_.group_channels();
+  void fill(const IntegerOperands& with, int64_t index, int64_t first, int64_t count, const RowBlock& to) const override {
+    const int64_t group_start = index * s_.group_channels(), image_elements = s_.in[0] * s_.in[1] * s_.in[2] * s_.channels;
+    int64_t i = 0;
     each_pixel(s_, first, count, [&](int64_t, int64_t image, const std::array<int64_t, 3>& origin) {
-      fill_row(from + image * s_.in[0] * s_.in[1] * s_.in[2] * s_.channels, origin, zero, to);
-      to += stride;
+      const PerTensor& codes = with.codes_at(image * image_elements);
+      to.set(i, sign_, codes);
+      fill_row(static_cast<const uint8_t*>(with.x) + image * image_elements + group_start, origin, {to.form, codes.zero, to.zero[i]}, to.row(i));
+      ++i;
     });
   }
 
  private:
-  void fill_row(const uint8_t* x, const std::array<int64_t, 3>& origin, int32_t zero, int16_t* to) const {
+  // How the codes of a row are written: the zero point as it is stored, and as the row holds it.
+  struct RowCodes {
+    RowForm form;
+    int32_t zero, row_zero;
+  };
+  static void* after(void* to, int64_t elements, RowForm form) { return static_cast<char*>(to) + elements * element_bytes(form); }
+
+  void fill_row(const uint8_t* x, const std::array<int64_t, 3>& origin, const RowCodes& codes, void* to) const {
     const int64_t line = s_.kernel[2] * s_.group_channels();
     for (int64_t a = 0; a < s_.kernel[0]; ++a)
-      for (int64_t b = 0; b < s_.kernel[1]; ++b, to += line) {
+      for (int64_t b = 0; b < s_.kernel[1]; ++b, to = after(to, line, codes.form)) {
         const int64_t d = origin[0] + a * s_.dilations[0], h = origin[1] + b * s_.dilations[1];
-        if (d < 0 || d >= s_.in[0] || h < 0 || h >= s_.in[1]) std::fill_n(to, line, int16_t{0});
-        else fill_line(x + (d * s_.in[1] + h) * s_.in[2] * s_.channels, origin[2], zero, to);
+        if (d < 0 || d >= s_.in[0] || h < 0 || h >= s_.in[1]) put_zeros(codes.form, line, codes.row_zero, to);
+        else fill_line(x + (d * s_.in[1] + h) * s_.in[2] * s_.channels, origin[2], codes, to);
       }
   }
 
   // The positions along the innermost axis.
-  void fill_line(const uint8_t* x, int64_t origin, int32_t zero, int16_t* to) const {
+  void fill_line(const uint8_t* x, int64_t origin, const RowCodes& codes, void* to) const {
     const int64_t c = s_.group_channels(), kernel = s_.kernel[2];
     if (!whole_line_) {
-      for (int64_t i = 0; i < kernel; ++i, to += c) {
+      for (int64_t i = 0; i < kernel; ++i, to = after(to, c, codes.form)) {
         const int64_t w = origin + i * s_.dilations[2];
-        if (w < 0 || w >= s_.in[2]) std::fill_n(to, c, int16_t{0});
-        else widen_integers(x + w * s_.channels, sign_, c, zero, to);
+        if (w < 0 || w >= s_.in[2]) put_zeros(codes.form, c, codes.row_zero, to);
+        else put_integers(codes.form, x + w * s_.channels, sign_, c, codes.zero, to);
       }
       return;
     }
     const int64_t low = std::clamp<int64_t>(-origin, 0, kernel), high = std::clamp<int64_t>(s_.in[2] - origin, low, kernel);
-    std::fill_n(to, low * c, int16_t{0});
-    widen_integers(x + (origin + low) * c, sign_, (high - low) * c, zero, to + low * c);
-    std::fill_n(to + high * c, (kernel - high) * c, int16_t{0});
+    put_zeros(codes.form, low * c, codes.row_zero, to);
+    put_integers(codes.form, x + (origin + low) * c, sign_, (high - low) * c, codes.zero, after(to, low * c, codes.form));
+    put_zeros(codes.form, (kernel - high) * c, codes.row_zero, after(to, high * c, codes.form));
   }
 
   PatchShape s_;
@@ -54,7 +64,7 @@ class PatchRows : public IntegerRows {
   bool whole_line_ = false;
 };
 
-void pack_patches(const PatchShape& s, const void* w, ByteSign sign, void* packed) {
+void pack_patches(const PatchShape& s, RowForm form, const void* w, ByteSign sign, void* packed) {
   const int64_t c = s.group_channels(), positions = s.positions(), k = c * positions, n = s.group_outputs();
   const auto* from = static_cast<const uint8_t*>(w);
   std::vector<uint8_t> turned(static_cast<size_t>(n * k));
@@ -62,7 +72,7 @@ void pack_patches(const PatchShape& s, const void* w, ByteSign sign, void* packe
     for (int64_t o = 0; o < n; ++o)
       for (int64_t i = 0; i < c; ++i)
         for (int64_t p = 0; p < positions; ++p) turned[static_cast<size_t>(o * k + p * c + i)] = from[((g * n + o) * c + i) * positions + p];
-    pack_integers(turned.data(), sign, 1, k, k, n, static_cast<char*>(packed) + g * packed_integer_bytes(k, n));
+    pack_integers(form, {turned.data(), sign, 1, k}, k, n, static_cast<char*>(packed) + g * packed_integer_bytes(form, k, n));
   }
 }
 
@@ -97,13 +107,14 @@ Support byte_conv_fits(const Conv& op, const KernelQuery& q) {
 
 std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign) { return std::make_shared<PatchRows>(shape, sign); }
 
-IntegerProduct patch_product(const PatchShape& s, DType x) {
+IntegerProduct patch_product(const PatchShape& s, DType x, RowForm form) {
   IntegerProduct p;
+  p.form = form;
   p.count = s.group, p.rows = s.out_pixels(), p.k = s.group_channels() * s.positions(), p.n = s.group_outputs();
   p.y_stride = s.outputs;
   ByteMatrices pixels{sign_of(x), {}, s.channels, 1};
   for (int64_t g = 0; g < s.group; ++g) {
-    p.w.push_back(g * packed_integer_bytes(p.k, p.n));
+    p.w.push_back(g * packed_integer_bytes(form, p.k, p.n));
     p.y.push_back(g * p.n);
     p.column.push_back(g * p.n);
     pixels.offset.push_back(g * s.group_channels());
@@ -113,12 +124,12 @@ IntegerProduct patch_product(const PatchShape& s, DType x) {
   return p;
 }
 
-PackedWeight packed_patches(size_t index, const PatchShape& s, DType w) {
+PackedWeight packed_patches(size_t index, const PatchShape& s, DType w, RowForm form) {
   PackedWeight packed;
   packed.input = index;
-  packed.key = "int8 panels of " + std::to_string(integer_panel_columns()) + ", channels innermost, groups " + std::to_string(s.group);
-  packed.bytes = s.group * packed_integer_bytes(s.group_channels() * s.positions(), s.group_outputs());
-  packed.pack = [s, sign = sign_of(w)](const Tensor& plain, void* to) { pack_patches(s, plain.raw(), sign, to); };
+  packed.key = panels_key(form) + ", channels innermost, groups " + std::to_string(s.group);
+  packed.bytes = s.group * packed_integer_bytes(form, s.group_channels() * s.positions(), s.group_outputs());
+  packed.pack = [s, form, sign = sign_of(w)](const Tensor& plain, void* to) { pack_patches(s, form, plain.raw(), sign, to); };
   return packed;
 }
 

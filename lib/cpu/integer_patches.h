@@ -39,8 +39,8 @@ void each_pixel(const PatchShape& s, int64_t first, int64_t count, F&& f) {
 }
 
 // That product, for x of this type read and y written channels innermost; neither scales nor a finish are set.
-IntegerProduct patch_product(const PatchShape& shape, DType x);
+IntegerProduct patch_product(const PatchShape& shape, DType x, RowForm form);
 // Node input `index`, constant weights [outputs, channels of a group, kernel], packed group by group in the order of those rows.
-PackedWeight packed_patches(size_t index, const PatchShape& shape, DType w);
+PackedWeight packed_patches(size_t index, const PatchShape& shape, DType w, RowForm form);
 
 }  // namespace onecard

@@ -1,15 +1,34 @@
 #pragma once
+#include <limits>
+
 #include "lib/cpu/integer_finish.h"
 #include "lib/cpu/integer_gemm.h"
 
 namespace onecard {
 
+struct IntegerOperands;
+
+// Where left rows go: `stride` elements of the form apart, each with the zero point that it still holds and, where `scale` is not null, that
+// of its codes.
+struct RowBlock {
+  RowForm form = RowForm::pairs;
+  void* data = nullptr;
+  int64_t stride = 0;
+  int32_t* zero = nullptr;
+  float* scale = nullptr;
+  void* row(int64_t i) const { return static_cast<char*>(data) + i * stride * element_bytes(form); }
+  // Row i holds codes of this sign and meaning.
+  void set(int64_t i, ByteSign sign, const PerTensor& codes) const {
+    zero[i] = row_zero(form, sign, codes.zero);
+    if (scale) scale[i] = codes.scale;
+  }
+};
 // The left operands of integer products, row by row.
 class IntegerRows {
  public:
   virtual ~IntegerRows() = default;
-  // Rows [first, first + count) of product `index`, each k integers less `zero`, at to, to + stride …
-  virtual void fill(const void* x, int32_t zero, int64_t index, int64_t first, int64_t count, int16_t* to, int64_t stride) const = 0;
+  // Rows [first, first + count) of product `index`, each of k elements.
+  virtual void fill(const IntegerOperands& with, int64_t index, int64_t first, int64_t count, const RowBlock& to) const = 0;
 };
 // Rows of matrices: element (i, j) of product p lies at offset[p] + i * row_stride + j * column_stride.
 struct ByteMatrices {
@@ -19,19 +38,25 @@ struct ByteMatrices {
 };
 std::shared_ptr<const IntegerRows> matrix_rows(ByteMatrices matrices, int64_t k);
 
-// What a launch brings. `x_zero` is x's as stored, `w_zero` (per column, padded; null: zeros) what packed_zero makes of the stored ones.
+// What a launch brings. `w_zero` (per column, padded; null: zeros) is what packed_zero makes of the stored ones.
 struct IntegerOperands {
   const void *x = nullptr, *w = nullptr, *residual = nullptr;
   const float* bias = nullptr;  // null: none
   int64_t bias_count = 0;       // one, or one per column of all products
   const int32_t* w_zero = nullptr;
-  int32_t x_zero = 0;
+  const PerTensor* x_codes = nullptr;  // what x's codes mean: of its elements [0, code_elements), of the next as many, ...
+  int64_t code_elements = std::numeric_limits<int64_t>::max();
+  const PerTensor& codes_at(int64_t element) const { return x_codes[element / code_elements]; }
   void *y = nullptr, *workspace = nullptr;
 };
+
+// Whether the scale of x's codes is in that of the columns, or differs from row to row and is multiplied in while finishing.
+enum class RowScales : uint8_t { one, each };
 
 // y_p[rows, n] = finish(x_p[rows, k] @ w_p[k, n]) for `count` products p: groups of a convolution, matrices of a batch.
 struct IntegerProduct {
   int64_t count = 1, rows = 0, k = 0, n = 0;
+  RowForm form = RowForm::pairs;
   std::shared_ptr<const IntegerRows> left;
   // Where each product's right operand, output and columns (of scale, bias and zero points) start. w is packed, offsets in bytes; or it is
   // packed while running, from these matrices.
@@ -39,6 +64,7 @@ struct IntegerProduct {
   std::optional<ByteMatrices> unpacked;
   int64_t y_stride = 0;      // from one row of y and residual to the next, in elements
   std::vector<float> scale;  // per column; empty for i32
+  RowScales row_scales = RowScales::one;
   IntegerFinish finish;
 
   // Chooses how threads share the work; the bytes of workspace needed.
@@ -62,6 +88,13 @@ std::vector<T> padded_columns(std::vector<T> v) {
   v.resize(v.size() + static_cast<size_t>(integer_panel_columns()));
   return v;
 }
+// The form for codes with this zero point: one beyond its bytes cannot stand for 0 among them.
+inline RowForm form_for(DType x, int32_t zero) {
+  const int32_t low = x == DType::u8 ? 0 : -128;
+  return zero < low || zero > low + 255 ? RowForm::pairs : best_row_form();
+}
+// Names weights packed so, for PackedWeight::key.
+std::string panels_key(RowForm form);
 // How bytes of this type are read.
 inline ByteSign sign_of(DType t) { return t == DType::u8 ? ByteSign::is_unsigned : ByteSign::is_signed; }
 // A stored zero point after packing as int8.
@@ -72,10 +105,11 @@ class ZeroPoints {
  public:
   ZeroPoints(const KernelQuery& q, size_t x, size_t w, int64_t columns);
   int64_t workspace_bytes() const;
-  // Sets x_zero and w_zero, the latter in `space`.
+  // Sets x_codes and w_zero, both in `space`.
   void read(const LaunchArgs& args, void* space, IntegerOperands& with) const;
 
  private:
+  int64_t columns_bytes() const;
   size_t x_, w_;
   DType x_type_, w_type_;
   int64_t columns_, w_count_ = 0;

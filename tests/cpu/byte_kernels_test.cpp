@@ -189,6 +189,15 @@ TEST(ByteMatMul, Ends) {
       "cpu.matmul_int8");
 }
 
+// A zero point that no code can stand for keeps the products from taking the codes themselves, whatever the processor has.
+TEST(ByteMatMul, FarZeroPoints) {
+  for (const char* x : {"u8{scale=[0.125], zero=[300]}", "i8{scale=[0.125], zero=[-129]}"}) {
+    check(conv_text(kConvs[0], x, kBytes[1], "", ""), "cpu.conv_int8");
+    check(conv_text(kConvs[2], x, kBytes[5], "", ""), "cpu.conv_int8");
+    check("graph(%a: " + typed(x, "13,37") + ", %kb: " + typed(kBytes[3], "37,19") + ") { %y = matmul(%a, %kb) return %y }", "cpu.matmul_int8");
+  }
+}
+
 // What other processors run: every instruction set this one has, one at a time.
 TEST(ByteTargets, AllAgree) {
   const int64_t all = hwy::SupportedTargets();

@@ -13,21 +13,22 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   const PatchShape s = patch_shape(op, q);
   const PerTensor x = *per_tensor(q.in[0]);
   ByteWeights w = *byte_weights(q.in[1], 0, s.outputs);
-  IntegerProduct p = patch_product(s, q.in[0].dtype);
+  const RowForm form = form_for(q.in[0].dtype, x.zero);
+  IntegerProduct p = patch_product(s, q.in[0].dtype, form);
   p.finish = integer_finish(q, op.activation, op.add_order, 3);
   finish_scales(p.finish, w.scale, q, 0);
   const IntegerFinish finish = p.finish;
   p.scale = padded_columns(std::move(w.scale));
   const int64_t workspace = p.share(q.threads);
   const double flops = p.flops();
-  PackedWeight packed = packed_patches(1, s, w.dtype);
-  auto step = plain_step(q, [p = std::move(p), zero = x.zero, w_zero = std::move(w.zero)](const LaunchArgs& args) {
+  PackedWeight packed = packed_patches(1, s, w.dtype, form);
+  auto step = plain_step(q, [p = std::move(p), x, w_zero = std::move(w.zero)](const LaunchArgs& args) {
     IntegerOperands with;
     with.x = args.in[0], with.w = args.in[1], with.y = args.out[0], with.workspace = args.workspace;
     with.bias = args.in.size() > 2 ? static_cast<const float*>(args.in[2]) : nullptr;
     with.bias_count = p.y_stride;
     with.residual = args.in.size() > 3 ? args.in[3] : nullptr;
-    with.x_zero = zero;
+    with.x_codes = &x;
     with.w_zero = w_zero.empty() ? nullptr : w_zero.data();
     p.run(with);
   });

@@ -62,7 +62,7 @@ struct Depthwise {
       FinishPlace place{static_cast<char*>(args.out[0]) + to * (info(finish.y).bits / 8), nullptr, channels};
       if (args.in.size() > 3 && args.in[3]) place.residual = static_cast<const char*>(args.in[3]) + to * (info(finish.residual).bits / 8);
       const FinishColumns columns{scale.data() + c, static_cast<const float*>(args.workspace) + c, nullptr};
-      finish_tile(finish, columns, tile, nullptr, count, std::min(width, channels - c), place);
+      finish_tile(finish, columns, {}, tile, count, std::min(width, channels - c), place);
     }
   }
 

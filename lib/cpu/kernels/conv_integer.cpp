@@ -25,12 +25,12 @@ Support supports(const ConvInteger&, const KernelQuery& q) {
 
 std::unique_ptr<Step> prepare(const ConvInteger& op, const KernelQuery& q) {
   const PatchShape s = shape_of(op, q);
-  IntegerProduct p = patch_product(s, q.in[0].dtype);
+  IntegerProduct p = patch_product(s, q.in[0].dtype, best_row_form());
   p.finish.y = DType::i32;
   const int64_t workspace = p.share(q.threads);
   const double flops = p.flops();
   const ZeroPoints zeros(q, 2, 3, s.outputs);
-  PackedWeight packed = packed_patches(1, s, q.in[1].dtype);
+  PackedWeight packed = packed_patches(1, s, q.in[1].dtype, best_row_form());
   auto step = plain_step(q, [p = std::move(p), zeros, workspace](const LaunchArgs& args) {
     IntegerOperands with;
     with.x = args.in[0], with.w = args.in[1], with.y = args.out[0], with.workspace = args.workspace;

@@ -33,7 +33,8 @@ std::unique_ptr<Step> prepare(const MatMul& op, const KernelQuery& q) {
   const PerTensor a = *per_tensor(q.in[0]);
   ByteWeights w = *columns_of(op, q, s.y.back());
   const Packing packing = q.constants[1] ? Packing::once : Packing::at_launch;
-  IntegerProduct p = byte_matrix_product(s, q.in[0].dtype, w.dtype, packing);
+  const RowForm form = form_for(q.in[0].dtype, a.zero);
+  IntegerProduct p = byte_matrix_product(s, q.in[0].dtype, w.dtype, form, packing);
   p.finish = integer_finish(q, op.activation, op.add_order, 3);
   const int64_t rank = q.in[1].shape.rank(), columns_axis = rank < 2 ? -1 : op.transpose_b == Transpose2::yes ? rank - 2 : rank - 1;
   finish_scales(p.finish, w.scale, q, columns_axis, op.alpha);
@@ -41,19 +42,19 @@ std::unique_ptr<Step> prepare(const MatMul& op, const KernelQuery& q) {
   p.scale = padded_columns(std::move(w.scale));
   const int64_t workspace = p.share(q.threads), bias_count = q.has(2) ? element_count(s.bias) : 0;
   const double flops = p.flops();
-  auto step = plain_step(q, [p = std::move(p), zero = a.zero, w_zero = std::move(w.zero), bias_count](const LaunchArgs& args) {
+  auto step = plain_step(q, [p = std::move(p), a, w_zero = std::move(w.zero), bias_count](const LaunchArgs& args) {
     IntegerOperands with;
     with.x = args.in[0], with.w = args.in[1], with.y = args.out[0], with.workspace = args.workspace;
     with.bias = args.in.size() > 2 ? static_cast<const float*>(args.in[2]) : nullptr;
     with.bias_count = bias_count;
     with.residual = args.in.size() > 3 ? args.in[3] : nullptr;
-    with.x_zero = zero;
+    with.x_codes = &a;
     with.w_zero = w_zero.empty() ? nullptr : w_zero.data();
     p.run(with);
   });
   step->workspace_bytes = workspace;
   step->flops = flops;
-  if (packing == Packing::once) step->weights.push_back(packed_matrices(1, s, w.dtype));
+  if (packing == Packing::once) step->weights.push_back(packed_matrices(1, s, w.dtype, form));
   bind_integer_bias(*step, q, 2, finish);
   allow_in_place(*step, q, {3});
   return step;

@@ -19,7 +19,7 @@ Support supports(const MatMulInteger&, const KernelQuery& q) {
 std::unique_ptr<Step> prepare(const MatMulInteger&, const KernelQuery& q) {
   const MatMulShapes s = shapes_of(q);
   const Packing packing = q.constants[1] ? Packing::once : Packing::at_launch;
-  IntegerProduct p = byte_matrix_product(s, q.in[0].dtype, q.in[1].dtype, packing);
+  IntegerProduct p = byte_matrix_product(s, q.in[0].dtype, q.in[1].dtype, best_row_form(), packing);
   p.finish.y = DType::i32;
   const int64_t workspace = p.share(q.threads);
   const double flops = p.flops();
@@ -32,7 +32,7 @@ std::unique_ptr<Step> prepare(const MatMulInteger&, const KernelQuery& q) {
   });
   step->workspace_bytes = workspace + zeros.workspace_bytes();
   step->flops = flops;
-  if (packing == Packing::once) step->weights.push_back(packed_matrices(1, s, q.in[1].dtype));
+  if (packing == Packing::once) step->weights.push_back(packed_matrices(1, s, q.in[1].dtype, best_row_form()));
   return step;
 }
 
