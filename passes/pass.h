@@ -1,4 +1,5 @@
 #pragma once
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,10 @@ namespace onecard {
 // What was seen in one value while calibration data ran through the graph.
 struct ValueRange {
   float min = 0, max = 0;
+};
+// The largest finite |x| seen in one value, and the smallest that is not 0.
+struct Magnitude {
+  float largest = 0, smallest = std::numeric_limits<float>::infinity();
 };
 enum class WeightPrecision { keep, int8 };
 enum class ActivationPrecision { keep, int8 };
@@ -43,6 +48,8 @@ struct PassContext {
   PruneOptions prune;
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
+  std::optional<DType> floats;                        // f16 or bf16: what f32 becomes
+  std::map<std::string, Magnitude> magnitudes;        // with `floats`, of values by name; those of one name in several bodies count together
   std::map<std::string, FoundLayer> found;            // by the name of the node's first output; ".r" behind it for R of lstm, gru, rnn
   std::vector<std::string> skip_layers;               // names of weighted nodes' outputs that stay in float
   int64_t fold_limit_bytes = int64_t{1} << 20;        // fold_constants makes no larger tensor unless it replaces as many bytes

@@ -62,6 +62,8 @@ constexpr PipelineRow kQuantize[] = {
     {"fuse_lookup", once, everywhere, "last: any function of one integer that nothing else took"},
     {"eliminate_common_subexpressions", fixpoint, everywhere, "a quantize moved up on two branches is one"},
     {"eliminate_reinterpret", once, everywhere, "what stood between typed layers"},
+    {"quantize_floats", once, everywhere, "every node that will be there is there, and every constant"},
+    {"eliminate_cast", fixpoint, everywhere, "a model of mixed types has casts of its own"},
     {"eliminate_dead", once, everywhere, "nothing unread is kept"},
 };
 

@@ -24,6 +24,7 @@ run "old opsets" $python tests/onnx/old_opsets.py build/release/onecard
 run "files beyond single operators" $python tests/onnx/language.py build/release/onecard
 run "command line" $python tests/cli/cases.py build/release/onecard
 run "check" $python tests/onnx/check_cases.py build/release/onecard
+run "low precision" $python tests/cli/low_precision.py build/release/onecard
 run "table of operators" $python tests/cli/operators.py build/release/onecard
 run "external data" $python tests/e2e/external_data.py build/release
 run "damaged files" $python tests/e2e/damaged.py build/release/onecard

@@ -11,7 +11,8 @@ namespace onecard {
 
 namespace {
 
-constexpr std::string_view kPrecisionsToCome[] = {"f16", "bf16", "int8-dynamic", "int4-weights"};
+constexpr std::string_view kPrecisionsToCome[] = {"int8-dynamic", "int4-weights"};
+constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-weights"};
 constexpr std::string_view kCalibrationsToCome[] = {"entropy", "percentile", "mse"};
 
 template <size_t N>
@@ -20,9 +21,9 @@ bool is_one_of(const std::string_view (&list)[N], const std::string& text) {
 }
 
 void check_precision(const OptimizeOptions& o) {
-  constexpr const char* kHave = "this one has f32, int8 and int8-weights";
+  constexpr const char* kHave = "this one has f32, f16, bf16, int8 and int8-weights";
   if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
-  require(o.precision == "f32" || o.precision == "int8" || o.precision == "int8-weights", ErrorKind::usage, "--precision ", o.precision,
+  require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision,
           ": there is no such precision; ", kHave);
   if (is_one_of(kCalibrationsToCome, o.calibration)) comes_later("--calibration " + o.calibration, "this one has auto and minmax");
   require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration,
@@ -113,7 +114,7 @@ void check_out(const OptimizeOptions& o) {
 void add_options(CLI::App& app, OptimizeOptions& o) {
   app.add_option("MODEL", o.model, "the .onnx file")->required();
   app.add_option("-o,--output", o.out, "the bundle to write; replaced whole or not at all")->required();
-  app.add_option("--precision", o.precision, "f32 (loses nothing), int8 (static, needs --data) or int8-weights");
+  app.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data) or int8-weights");
   app.add_option("--calibration", o.calibration, "how int8 is found: auto (whole recipes compete on held-out samples) or minmax (ranges alone)");
   app.add_option("--calibration-cache", o.calibration_cache, "ranges as of minmax, read from, or written to, this text file");
   app.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
@@ -169,7 +170,9 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   else r.prune_scopes = {PruneScope::tensor, PruneScope::global, PruneScope::lamp};
   r.repair = o.prune_repair != "none";
   if (o.calibration == "minmax") r.calibration = CalibrationMethod::minmax;
-  if (o.precision != "f32") r.weights = WeightPrecision::int8;
+  if (o.precision.starts_with("int8")) r.weights = WeightPrecision::int8;
+  if (o.precision == "f16") r.floats = DType::f16;
+  if (o.precision == "bf16") r.floats = DType::bf16;
   if (o.precision == "int8") r.activations = ActivationPrecision::int8;
   const Carry carry = carry_of(o.data);
   r.carry = carry.pairs;

@@ -213,7 +213,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     for (const Tensor& t : in->tensors) copies.push_back(t.clone());
     request.pipeline.verify_numbers = make_pass_check(device, std::move(copies));
   }
-  Graph graph = run_passes(request, device, progress, result);
+  Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
   request.source.reset();
   pages.release();
   const auto optimized = std::make_shared<const Graph>(std::move(graph));

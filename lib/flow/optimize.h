@@ -29,6 +29,7 @@ struct OptimizeRequest {
   Path out;
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
+  std::optional<DType> floats;                        // f16 or bf16: what f32 becomes where its numbers allow it
   PruneOptions prune;
   std::vector<PruneScope> prune_scopes{PruneScope::tensor};  // those that compete when there are samples
   bool repair = true;                                        // of what pruning leaves, by least squares, when there are samples

@@ -5,6 +5,7 @@
 
 #include "lib/flow/calibrate.h"
 #include "lib/flow/compression/compress.h"
+#include "lib/flow/magnitudes.h"
 #include "lib/flow/one_thread.h"
 
 namespace onecard {
@@ -75,9 +76,34 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   result.recipes = std::move(done.tried);
 }
 
+// Half precision has no room for what is too large: that is seen by running.
+void look_at_magnitudes(const OptimizeRequest& request, const Graph& graph, const std::vector<Tensor>* example, Device& device,
+                        const Progress& progress, PassContext& context) {
+  const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
+  const std::string whether = "whether " + std::string(info(*request.floats).name) + " holds all values was seen ";
+  try {
+    if (request.samples)
+      context.magnitudes =
+          magnitudes_of(shared, device, *request.samples, {request.carry, request.carry_start}, [&](double share) { progress("magnitudes", share); });
+    else if (example) context.magnitudes = magnitudes_of(shared, device, *example);
+    else context.notes.push_back(whether + "of the weights alone: give samples, --data PATH");
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::internal || request.samples) throw;
+    context.notes.push_back(whether + "of the weights alone: " + e.what());
+  }
+  if (context.magnitudes.empty()) return;
+  if (!request.samples) context.notes.push_back(whether + "on random numbers alone: give samples, --data PATH");
+  const auto most = std::max_element(context.magnitudes.begin(), context.magnitudes.end(),
+                                     [](const auto& a, const auto& b) { return a.second.largest < b.second.largest; });
+  std::ostringstream text;
+  text << "the largest |x| seen: " << most->second.largest << " in '" << most->first << "'";
+  context.details.push_back(text.str());
+}
+
 }  // namespace
 
-Graph run_passes(const OptimizeRequest& request, Device& device, const Progress& progress, OptimizeResult& result) {
+Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* example, Device& device, const Progress& progress,
+                 OptimizeResult& result) {
   need_calibration_data(request);
   result.nodes_before = count_nodes(*request.source);
   result.weight_bytes_source = constant_bytes(*request.source);
@@ -85,6 +111,7 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
   context.prune = request.prune;
   context.weights = request.weights;
   context.activations = request.activations;
+  context.floats = request.floats;
   compress_with_samples(request, device, progress, context, result);
   Graph graph = request.source->clone();
   progress("passes", 0);
@@ -102,6 +129,7 @@ Graph run_passes(const OptimizeRequest& request, Device& device, const Progress&
       write_calibration_cache(*request.calibration_cache, key, context.ranges);
     }
   }
+  if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (!done.stopped) {
     PipelineOptions rest = request.pipeline;
     if (rest.stop_after) rest.stop_after->occurrence -= done.runs_of_stop;

@@ -26,7 +26,7 @@ bool take(const Formals& formals, const std::vector<const TensorType*>& types) {
 
 }  // namespace
 
-int64_t oldest_opset(const onnx::NodeProto& node, const std::vector<const TensorType*>& inputs, const std::vector<const TensorType*>& outputs) {
+std::optional<int64_t> oldest_opset(const onnx::NodeProto& node, const std::vector<const TensorType*>& inputs, const std::vector<const TensorType*>& outputs) {
   const int newest = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second;
   for (int opset = kExportOpset; opset <= newest; ++opset) {
     const auto* schema = onnx::OpSchemaRegistry::Schema(node.op_type(), opset, "");
@@ -35,7 +35,7 @@ int64_t oldest_opset(const onnx::NodeProto& node, const std::vector<const Tensor
         std::all_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return schema->attributes().contains(a.name()); });
     if (known && take(schema->inputs(), inputs) && take(schema->outputs(), outputs)) return opset;
   }
-  return kExportOpset;  // a type that ONNX does not know there: its checker says so
+  return std::nullopt;
 }
 
 int64_t ir_version_of(int64_t opset) {

@@ -27,13 +27,6 @@ int64_t version_for(const std::string& domain, const std::set<std::string>& op_t
   return newest;
 }
 
-// How many inputs of the node are written: what an operator has as attributes is a constant input here, after its own.
-size_t written_inputs(const Node& node, const OnnxForm& form) {
-  if (!node.op->subgraphs().empty()) return formal_inputs(*node.op).node;
-  const auto* schema = form.domain.empty() ? nullptr : onnx::OpSchemaRegistry::Schema(form.op_type, form.domain);
-  return schema ? std::min(node.inputs.size(), static_cast<size_t>(schema->max_input())) : node.inputs.size();
-}
-
 void add_used_names(const onnx::GraphProto& graph, std::set<std::string>& used) {
   for (const auto& output : graph.output()) used.insert(output.name());
   for (const auto& node : graph.node()) {
@@ -60,6 +53,12 @@ void set_value_info(onnx::ValueInfoProto& out, const std::string& name, const Te
 }
 
 }  // namespace
+
+size_t written_inputs(const Node& node, const OnnxForm& form) {
+  if (!node.op->subgraphs().empty()) return formal_inputs(*node.op).node;
+  const auto* schema = form.domain.empty() ? nullptr : onnx::OpSchemaRegistry::Schema(form.op_type, form.domain);
+  return schema ? std::min(node.inputs.size(), static_cast<size_t>(schema->max_input())) : node.inputs.size();
+}
 
 std::string Exporter::unique(const std::string& wanted) {
   std::string name = wanted.empty() ? "v" : wanted;
@@ -157,7 +156,7 @@ void Exporter::add_node(const Node& node, Names& names, onnx::GraphProto& out) {
 void Exporter::need_opset(const onnx::NodeProto& proto, const std::vector<const TensorType*>& inputs, const Node& node) {
   std::vector<const TensorType*> outputs;
   for (const Value* v : node.outputs) outputs.push_back(&v->type);
-  opset_ = std::max(opset_, oldest_opset(proto, inputs, outputs));
+  opset_ = std::max(opset_, oldest_opset(proto, inputs, outputs).value_or(kExportOpset));  // none: onnx's checker says so
 }
 
 void Exporter::add_attribute(const Node& node, const std::string& name, const OnnxAttribute& value, const Names& names, onnx::NodeProto& out) {

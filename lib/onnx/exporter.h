@@ -11,15 +11,20 @@
 
 namespace onecard {
 
-// A copy of the graph in which every node has a form in ONNX: fused nodes are taken apart, in subgraphs too when they are written.
+// A copy of the graph in which every node has a form in ONNX: fused nodes are taken apart, and f16 and bf16 are widened around operators that ONNX does
+// not define on them; in subgraphs too when they are written.
 Graph in_onnx_forms(const Graph& graph);
+void widen_foreign_types(Graph& graph);
+// How many inputs of the node are written: what an operator has as attributes is a constant input here, after its own.
+size_t written_inputs(const Node& node, const OnnxForm& form);
 // How many inputs of a node with subgraphs, and how many inputs of its bodies, are not captures.
 struct FormalInputs {
   size_t node = 0, body = 0;
 };
 FormalInputs formal_inputs(const Op& op);
 // The oldest opset, from kExportOpset on, whose definition of a standard operator has the node's attributes and takes these types; null: absent.
-int64_t oldest_opset(const onnx::NodeProto& node, const std::vector<const TensorType*>& inputs, const std::vector<const TensorType*>& outputs);
+// Nothing when ONNX has no such operator on these types.
+std::optional<int64_t> oldest_opset(const onnx::NodeProto& node, const std::vector<const TensorType*>& inputs, const std::vector<const TensorType*>& outputs);
 // The IR version that came with an opset; older ones do not know its element types.
 int64_t ir_version_of(int64_t opset);
 

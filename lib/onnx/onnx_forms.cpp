@@ -38,7 +38,10 @@ Graph in_onnx_forms(const Graph& graph) {
     std::vector<Node*> fused;
     for (Node& node : copy.nodes())
       if (!has_form(node)) fused.push_back(&node);
-    if (fused.empty()) return copy;
+    if (fused.empty()) {
+      widen_foreign_types(copy);
+      return copy;
+    }
     for (Node* node : fused) take_apart(copy, *node);
     copy.erase_dead();
   }

@@ -44,6 +44,9 @@ void parse_setting(PassContext& context, const std::string& word) {
   const size_t equal = word.find('=');
   const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
   if (key == "weights") context.weights = WeightPrecision::int8;
+  else if (key == "floats") context.floats = dtype_from_name(value);
+  else if (key == "largest") context.magnitudes[value.substr(0, value.find(':'))].largest = std::stof(value.substr(value.find(':') + 1));
+  else if (key == "smallest") context.magnitudes[value.substr(0, value.find(':'))].smallest = std::stof(value.substr(value.find(':') + 1));
   else if (key == "activations") context.activations = ActivationPrecision::int8;
   else if (key == "prune") context.prune.amount = std::stod(value);
   else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : value == "lamp" ? PruneScope::lamp : PruneScope::tensor;
