@@ -18,6 +18,17 @@ constexpr int64_t kFewestFilters = 8, kLookedAt = 24;
 constexpr double kPure = 0.9, kMostlyPure = 0.85;  // of a filter's energy in one peak; of the filters
 constexpr int64_t kPeakBins = 5;
 
+// Whether no element is negative: what training made is, and is found out at its first elements.
+bool never_negative(const Tensor& w) {
+  bool never = true;
+  visit_float(w.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto values = w.data<T>();
+    never = std::none_of(values.begin(), values.end(), [](const T& v) { return !(static_cast<float>(v) >= 0); });
+  });
+  return never;
+}
+
 bool has_bands(const std::vector<double>& w) {
   const auto zeros = std::count(w.begin(), w.end(), 0.0);
   return static_cast<int64_t>(w.size()) >= kSmallestBank && zeros * 4 >= static_cast<int64_t>(w.size()) && zeros < static_cast<int64_t>(w.size()) &&
@@ -75,6 +86,7 @@ bool is_filter_bank(const Node& node) {
   const bool one_channel = (conv || node.as<ConvTranspose>()) && d[1] == 1;
   const int64_t length = one_channel ? v->constant->elements() / d[0] : 0;
   const ConstTensor data = materialize(v->constant);
+  if (!one_channel && (data->dtype() == DType::f64 || !never_negative(*data))) return false;
   const std::vector<double> w = to_doubles(*data);
   return has_bands(w) || (one_channel && has_tones(w, d[0], length));
 }

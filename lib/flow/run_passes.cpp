@@ -56,9 +56,10 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.repair = request.repair;
   asked.search = request.calibration == CalibrationMethod::automatic;
   if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
+  asked.workers = workers_of(device);
   const OneThread one;
   Compression done = compress(
-      asked, request.source,
+      asked, 
       [&](const PruneOptions& prune) {
         PassContext inner;
         inner.prune = prune;

@@ -29,7 +29,7 @@ int64_t tensor_bytes(const Tensor& t) {
 }  // namespace
 
 Executor::Executor(GraphPtr graph, Device& device, ExecutorOptions options)
-    : Executor(std::move(graph), device, std::make_shared<Shared>(device, options.memory_limit_bytes), 0) {
+    : Executor(std::move(graph), device, std::make_shared<Shared>(device, options), 0) {
   limit_ = options.memory_limit_bytes;
   shared_->account->relieve = [this] { release_idle(); };
 }

@@ -13,10 +13,13 @@
 
 namespace onecard {
 
+struct SharedWeights;
+
 constexpr size_t kMaxCachedPlans = 16;  // per executor; the least recently used is dropped
 
 struct ExecutorOptions {
   std::optional<int64_t> memory_limit_bytes;  // over all that the network's plans, bodies and data-dependent results hold at any moment
+  std::shared_ptr<SharedWeights> weights{};   // shared with other executors of the device (then without a limit); null: of its own
 };
 
 // Sees values while a run goes on: the graph value and its contents in plain layout, in the order they are made.

@@ -167,8 +167,11 @@ Executor::Prepared& Executor::prepared_for(const std::vector<TensorType>& inputs
   made.types = inputs;
   BindOptions bind_options;
   bind_options.computes = [this](DType t) { return device_.computes(t); };
-  bind_options.widened = &shared_->widened;
-  made.bound = bind_graph(*graph_, inputs, bind_options);
+  bind_options.widened = &shared_->weights->widened;
+  {
+    const std::lock_guard lock(shared_->weights->binding);
+    made.bound = bind_graph(*graph_, inputs, bind_options);
+  }
   place(made.bound, device_, thread_count());
   verify(made.bound);
   plan_under_limit(made);
@@ -186,7 +189,7 @@ Executor::Prepared& Executor::prepared_for(const std::vector<TensorType>& inputs
   if (made.total.peak_bytes > largest_.peak_bytes) largest_ = made.total;
   if (cache_.size() >= kMaxCachedPlans) {
     cache_.pop_back();
-    shared_->weights.drop_unused();
+    shared_->weights->store.drop_unused();
   }
   cache_.push_front(std::move(made));
   return cache_.front();
@@ -198,7 +201,7 @@ void Executor::release_idle() {
   while (cache_.size() > kept) cache_.pop_back();
   for (auto& [graph, inner] : bodies_) inner->release_idle();
   if (depth_ > 0) return;
-  shared_->weights.drop_unused();
+  shared_->weights->store.drop_unused();
   for (auto& [depth, arena] : shared_->arenas)
     if (arena.running == 0) arena.release();
 }
@@ -215,7 +218,7 @@ void Executor::load_weights(Prepared& p) {
   }
   if (p.weights.size() != p.plan.weights.size()) {  // all or none: one that cannot be loaded ends this run, not the next
     std::vector<std::shared_ptr<const LoadedWeight>> loaded;
-    for (const PlannedWeight& w : p.plan.weights) loaded.push_back(shared_->weights.get(w));
+    for (const PlannedWeight& w : p.plan.weights) loaded.push_back(shared_->weights->store.get(w));
     p.weights = std::move(loaded);
   }
   if (p.arena_made == arena.made) return;

@@ -8,8 +8,9 @@ namespace onecard {
 
 // What the executors of one network and of its bodies share.
 struct Executor::Shared {
-  Shared(Device& device, std::optional<int64_t> limit)
-      : account(std::make_shared<MemoryAccount>(limit, device.reserve_bytes())), weights(device, *account) {}
+  Shared(Device& device, const ExecutorOptions& options)
+      : account(std::make_shared<MemoryAccount>(options.memory_limit_bytes, device.reserve_bytes())),
+        weights(options.weights ? options.weights : std::make_shared<SharedWeights>(device, account)) {}
   // The arena of all executors at one depth of nesting, of which one runs at a time.
   struct Arena {
     std::shared_ptr<DeviceBuffer> buffer;
@@ -19,8 +20,7 @@ struct Executor::Shared {
     void release() { buffer.reset(), charge = {}; }
   };
   std::shared_ptr<MemoryAccount> account;
-  WeightStore weights;
-  WidenedConstants widened;
+  std::shared_ptr<SharedWeights> weights;
   std::map<size_t, Arena> arenas;  // by depth
 };
 

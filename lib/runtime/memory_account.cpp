@@ -4,16 +4,17 @@ namespace onecard {
 
 int64_t MemoryAccount::held() const {
   int64_t sum = reserve_bytes_;
-  for (const int64_t bytes : held_) sum += bytes;
+  for (const auto& bytes : held_) sum += bytes;
   return sum;
 }
 
 MemoryAccount::Charge MemoryAccount::take(Holds what, int64_t bytes) {
   if (limit_bytes_ && held() + bytes > *limit_bytes_ && relieve) relieve();
+  const std::lock_guard lock(peak_);
   const int64_t needed = held() + bytes;
   require(!limit_bytes_ || needed <= *limit_bytes_, ErrorKind::does_not_fit, "the run needs ", needed,
           " bytes at this point, some of them of a size that depends on data; the memory limit is ", limit_bytes_.value_or(0));
-  const auto of = [&](Holds h) -> int64_t& { return held_[static_cast<size_t>(h)]; };
+  const auto of = [&](Holds h) -> std::atomic<int64_t>& { return held_[static_cast<size_t>(h)]; };
   of(what) += bytes;
   if (needed > at_peak_.peak_bytes) {
     at_peak_ = {};

@@ -1,8 +1,10 @@
 #pragma once
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -57,7 +59,8 @@ class MemoryAccount : public std::enable_shared_from_this<MemoryAccount> {
  private:
   std::optional<int64_t> limit_bytes_;
   int64_t reserve_bytes_;
-  std::array<int64_t, kHoldsCount> held_{};
+  std::array<std::atomic<int64_t>, kHoldsCount> held_{};  // weights that several executors share come and go on several threads
+  std::mutex peak_;
   std::set<const void*> counted_;  // the memory of tensors made here
   MemorySummary at_peak_;
 };

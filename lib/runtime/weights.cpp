@@ -7,11 +7,13 @@ namespace onecard {
 
 std::shared_ptr<const LoadedWeight> WeightStore::get(const PlannedWeight& weight) {
   const std::pair key(weight.value->constant, weight.key);
+  const std::lock_guard lock(mutex_);
   if (const auto it = held_.find(key); it != held_.end()) return it->second;
   return held_[key] = make(weight);
 }
 
 void WeightStore::drop_unused() {
+  const std::lock_guard lock(mutex_);
   std::erase_if(held_, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 

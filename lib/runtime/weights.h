@@ -1,9 +1,11 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "lib/plan/plan.h"
+#include "lib/runtime/bind.h"
 #include "lib/runtime/memory_account.h"
 
 namespace onecard {
@@ -16,7 +18,7 @@ struct LoadedWeight {
   void* data = nullptr;
 };
 
-// Constants in the forms that kernels read; each (constant, form) is made once and shared by all plans that name it.
+// Constants in the forms that kernels read; each (constant, form) is made once and shared by all plans that name it, on any thread.
 class WeightStore {
  public:
   WeightStore(Device& device, MemoryAccount& account) : device_(device), account_(account) {}
@@ -30,7 +32,19 @@ class WeightStore {
   std::shared_ptr<const LoadedWeight> make(const PlannedWeight& weight);
   Device& device_;
   MemoryAccount& account_;
+  std::mutex mutex_;
   std::map<std::pair<ConstTensor, std::string>, std::shared_ptr<const LoadedWeight>> held_;
+};
+
+// The constants of networks as executors hold them; those that run at the same time, or run networks with the same constants, may share one.
+struct SharedWeights {
+  SharedWeights(Device& device, std::shared_ptr<MemoryAccount> counts) : account(std::move(counts)), store(device, *account) {}
+  // Counts its bytes by itself.
+  explicit SharedWeights(Device& device) : SharedWeights(device, std::make_shared<MemoryAccount>(std::nullopt, 0)) {}
+  std::shared_ptr<MemoryAccount> account;
+  WeightStore store;
+  std::mutex binding;  // to be held while `widened` is used
+  WidenedConstants widened;
 };
 
 }  // namespace onecard

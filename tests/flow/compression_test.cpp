@@ -3,6 +3,8 @@
 #include <cmath>
 #include <random>
 
+#include "lib/base/in_order.h"
+#include "lib/base/parallel.h"
 #include "lib/cpu/device.h"
 #include "lib/flow/compression/fit.h"
 #include "lib/flow/compression/site.h"
@@ -55,7 +57,8 @@ void expect_rows_times_weights(const std::string& text, const Dims& weight, cons
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t n = 0; n < l.width; ++n) {
         double sum = 0;
-        for (int64_t k = 0; k < l.depth; ++k) sum += static_cast<double>(rows.group(l, g)[k * rows.count + r]) * m[static_cast<size_t>(k * l.width + n)];
+        for (int64_t k = 0; k < l.depth; ++k)
+          sum += static_cast<double>(rows.group(l, g)[k * rows.count + r]) * m[static_cast<size_t>(k * l.width + n)];
         const int64_t channel = g * l.width + n, at = windowed ? (r / plane * l.groups * l.width + channel) * plane + r % plane : r * l.width + n;
         ASSERT_NEAR(sum, y.at(at), 1e-4) << text << " row " << r << " column " << n;
       }
@@ -63,10 +66,15 @@ void expect_rows_times_weights(const std::string& text, const Dims& weight, cons
 }
 
 TEST(Layers, RowsTimesWeightsAreTheSums) {
-  expect_rows_times_weights("graph(%x: f32[2,4,7,6], %w: f32[6,2,3,2]) {\n  %y = conv(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,2,1], group=2}\n  return %y\n}\n", {6, 2, 3, 2}, {2, 4, 7, 6});
-  expect_rows_times_weights("graph(%x: f32[1,3,9], %w: f32[3,1,4]) {\n  %y = conv(%x, %w) {pads=[2,1], group=3}\n  return %y\n}\n", {3, 1, 4}, {1, 3, 9});
-  expect_rows_times_weights("graph(%x: f32[2,4,5,3], %w: f32[4,3,3,2]) {\n  %y = conv_transpose(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,0,1], group=2}\n  return %y\n}\n", {4, 3, 3, 2},
-                            {2, 4, 5, 3});
+  expect_rows_times_weights(
+      "graph(%x: f32[2,4,7,6], %w: f32[6,2,3,2]) {\n  %y = conv(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,2,1], group=2}\n  return %y\n}\n",
+      {6, 2, 3, 2}, {2, 4, 7, 6});
+  expect_rows_times_weights("graph(%x: f32[1,3,9], %w: f32[3,1,4]) {\n  %y = conv(%x, %w) {pads=[2,1], group=3}\n  return %y\n}\n", {3, 1, 4},
+                            {1, 3, 9});
+  expect_rows_times_weights(
+      "graph(%x: f32[2,4,5,3], %w: f32[4,3,3,2]) {\n  %y = conv_transpose(%x, %w) {strides=[2,1], dilations=[1,2], pads=[1,0,0,1], group=2}\n  "
+      "return %y\n}\n",
+      {4, 3, 3, 2}, {2, 4, 5, 3});
   expect_rows_times_weights("graph(%x: f32[3,5,4], %w: f32[4,6]) {\n  %y = matmul(%x, %w)\n  return %y\n}\n", {4, 6}, {3, 5, 4});
   expect_rows_times_weights("graph(%x: f32[7,4], %w: f32[6,4]) {\n  %y = matmul(%x, %w) {transpose_b=yes}\n  return %y\n}\n", {6, 4}, {7, 4});
 }
@@ -92,14 +100,18 @@ struct Case {
 // A matrix product whose rows in the compressed network are those of the original with noise, strongly correlated.
 Case noisy_product(int64_t rows, int64_t depth, int64_t width) {
   Case c;
-  c.graph = one_layer("graph(%x: f32[" + std::to_string(rows) + "," + std::to_string(depth) + "], %w: f32[" + std::to_string(depth) + "," + std::to_string(width) + "]) {\n  %y = matmul(%x, %w)\n  return %y\n}\n", {depth, width});
+  c.graph = one_layer("graph(%x: f32[" + std::to_string(rows) + "," + std::to_string(depth) + "], %w: f32[" + std::to_string(depth) + "," +
+                          std::to_string(width) + "]) {\n  %y = matmul(%x, %w)\n  return %y\n}\n",
+                      {depth, width});
   c.layer = find_layers(c.graph)[0];
   c.d = random_floats({rows, depth}, 7);
   const Tensor common = random_floats({rows}, 8), noise = random_floats({rows, depth}, 9);
-  for (int64_t i = 0; i < c.d.elements(); ++i) c.d.data<float>()[static_cast<size_t>(i)] += 2 * common.data<float>()[static_cast<size_t>(i / depth)] + 1;
+  for (int64_t i = 0; i < c.d.elements(); ++i)
+    c.d.data<float>()[static_cast<size_t>(i)] += 2 * common.data<float>()[static_cast<size_t>(i / depth)] + 1;
   c.x = c.d.clone();
   for (int64_t i = 0; i < c.x.elements(); ++i) c.x.data<float>()[static_cast<size_t>(i)] += 0.05f * noise.data<float>()[static_cast<size_t>(i)];
-  add_rows(products(), c.moments, c.layer, sample_rows(c.layer, c.x, rows, 0), sample_rows(c.layer, c.d, rows, 0));
+  add_rows(products(), c.moments, c.layer, *c.layer.node->inputs[1]->constant, sample_rows(c.layer, c.x, rows, 0),
+           sample_rows(c.layer, c.d, rows, 0));
   c.w0 = matrix_of(c.layer, *c.layer.node->inputs[1]->constant, 0);
   return c;
 }
@@ -114,7 +126,8 @@ double error_of(const Case& c, const std::vector<float>& w, bool matched) {
       double e = matched ? shift[static_cast<size_t>(n)] : 0;
       for (int64_t k = 0; k < depth; ++k) {
         const auto i = static_cast<size_t>(k * width + n);
-        e += static_cast<double>(c.x.data<float>()[static_cast<size_t>(r * depth + k)]) * w[i] - static_cast<double>(c.d.data<float>()[static_cast<size_t>(r * depth + k)]) * c.w0[i];
+        e += static_cast<double>(c.x.data<float>()[static_cast<size_t>(r * depth + k)]) * w[i] -
+             static_cast<double>(c.d.data<float>()[static_cast<size_t>(r * depth + k)]) * c.w0[i];
       }
       sum += e * e;
     }
@@ -128,9 +141,8 @@ TEST(Fit, LeastSquaresOnTheSurvivorsBeatsTheMaskAlone) {
   std::vector<float> masked = c.w0;
   for (size_t i = 0; i < masked.size(); ++i) masked[i] *= keep[i];
   std::vector<float> fitted = masked;
-  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
-  for (size_t i = 0; i < keep.size(); ++i)
-    EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
+  solve_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
+  for (size_t i = 0; i < keep.size(); ++i) EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
   EXPECT_LT(error_of(c, fitted, true), 0.7 * error_of(c, masked, true));
   EXPECT_LT(error_of(c, fitted, true), error_of(c, fitted, false));
 }
@@ -139,20 +151,38 @@ TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {
   Case c = noisy_product(2048, 8, 5);
   c.x = c.d.clone();
   c.moments = {};
-  add_rows(products(), c.moments, c.layer, sample_rows(c.layer, c.x, 2048, 0), sample_rows(c.layer, c.d, 2048, 0));
+  add_rows(products(), c.moments, c.layer, *c.layer.node->inputs[1]->constant, sample_rows(c.layer, c.x, 2048, 0),
+           sample_rows(c.layer, c.d, 2048, 0));
   std::vector<float> fitted(c.w0.size(), 0.0f);
-  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
+  solve_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
   for (size_t i = 0; i < fitted.size(); ++i) EXPECT_NEAR(fitted[i], c.w0[i], 2e-3);
 }
 
 TEST(Fit, RoundingByErrorBeatsTheNearest) {
-  const Case c = noisy_product(512, 32, 7);
-  const std::vector<float> scale(7, 0.25f);
+  const Case c = noisy_product(512, 32, 21);
+  const std::vector<float> scale(21, 0.25f);
   std::vector<float> nearest = c.w0, found = c.w0;
   for (float& v : nearest) v = std::nearbyint(v / 0.25f) * 0.25f;
-  round_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
+  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
   for (const float v : found) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
   EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
+}
+
+TEST(InOrder, WhatIsTakenDoesNotDependOnTheWorkers) {
+  for (const int workers : {1, 2, 3}) {
+    std::vector<int64_t> taken;
+    in_order(
+        7, workers, [](int, int64_t i) { return std::make_pair(i, thread_count()); },
+        [&](int64_t i, std::pair<int64_t, int> made) {
+          EXPECT_EQ(made.first, i);
+          EXPECT_EQ(made.second, 1);
+          taken.push_back(i);
+        });
+    EXPECT_EQ(taken, (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6}));
+  }
+  EXPECT_THROW(in_order(
+                   3, 2, [](int, int64_t i) { return i == 1 ? throw std::runtime_error("no") : i; }, [](int64_t, int64_t) {}),
+               std::runtime_error);
 }
 
 TEST(Site, OneLoudChannelIsBalanced) {
@@ -184,7 +214,9 @@ TEST(Site, NeverNegativeIsUnsignedAndSilenceIsNothing) {
 
 TEST(FilterBank, TonesAndBandsAreKnownFromWeights) {
   const auto bank = [](const Dims& dims, auto f) {
-    Graph graph = one_layer("graph(%x: f32[1," + std::to_string(dims[1]) + ",4096], %w: f32" + Shape::of(dims).text() + ") {\n  %y = conv(%x, %w)\n  return %y\n}\n", dims);
+    Graph graph = one_layer(
+        "graph(%x: f32[1," + std::to_string(dims[1]) + ",4096], %w: f32" + Shape::of(dims).text() + ") {\n  %y = conv(%x, %w)\n  return %y\n}\n",
+        dims);
     Tensor w(DType::f32, dims);
     for (int64_t i = 0; i < w.elements(); ++i) w.data<float>()[static_cast<size_t>(i)] = f(i / w.dims()[2], i % w.dims()[2]);
     Node& node = graph.nodes().front();
@@ -192,7 +224,8 @@ TEST(FilterBank, TonesAndBandsAreKnownFromWeights) {
     return is_filter_bank(node);
   };
   const auto hann = [](int64_t i) { return 0.5 - 0.5 * std::cos(2 * M_PI * static_cast<double>(i) / 256); };
-  EXPECT_TRUE(bank({64, 1, 256}, [&](int64_t k, int64_t i) { return static_cast<float>(hann(i) * std::cos(2 * M_PI * static_cast<double>((k + 1) * i) / 256)); }));
+  EXPECT_TRUE(bank({64, 1, 256},
+                   [&](int64_t k, int64_t i) { return static_cast<float>(hann(i) * std::cos(2 * M_PI * static_cast<double>((k + 1) * i) / 256)); }));
   EXPECT_TRUE(bank({16, 40, 1}, [&](int64_t k, int64_t i) { return i == 0 && k % 3 == 0 ? 1.0f : 0.0f; }));
   std::mt19937 rng(1);
   std::normal_distribution<float> normal;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/in_order.h"
+#include "lib/runtime/weights.h"
 #include "passes/filter_bank.h"
 #include "passes/pipeline.h"
 
@@ -52,10 +54,6 @@ GraphPtr shipped(const GraphPtr& base, const FoundLayers& found, const std::set<
   return std::make_shared<const Graph>(std::move(graph));
 }
 
-Networks networks_of(const GraphPtr& dense, const GraphPtr& base, const CompressionRequest& request) {
-  return {dense, base, [base, request](const FoundLayers& found) { return built(base, found, request); }};
-}
-
 // Layers that read one value along the same axis share its quantization.
 struct Site {
   std::string value;
@@ -65,27 +63,38 @@ struct Site {
 
 class Compressor {
  public:
-  Compressor(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+  Compressor(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
              const std::function<void(const std::string&, double)>& progress)
       : request_(request),
         pipeline_(pipeline),
         device_(device),
         samples_(samples),
         progress_(progress),
-        carry_(request.carry.pairs.empty() ? find_carry(original, device, samples) : request.carry),
+        workers_(request.workers),
+        weights_(std::make_shared<SharedWeights>(device)),
+        dense_(pipeline_({})),
+        base_(dense_),
+        dense_team_(dense_, device, workers_, weights_),
+        carry_(request.carry.pairs.empty() ? find_carry(dense_team_.member(0), samples) : request.carry),
         use_(divide_samples(samples.size(), carry_.pairs.empty() ? SampleOrder::apart : SampleOrder::streams)),
-        judge_(original, device, samples, use_.held_out, carry_) {}
+        judge_(dense_team_, samples, use_.held_out, carry_) {}
 
   Compression run() {
-    PruneOptions none = request_.prune;
-    none.amount = 0;
-    dense_ = base_ = pipeline_(none);
     if (request_.prune.amount > 0) prune();
     if (request_.activations == ActivationPrecision::int8) quantize();
     return std::move(result_);
   }
 
  private:
+  Networks networks(const GraphPtr& base) {
+    return {dense_, base, &dense_team_, weights_, [base, this](const FoundLayers& found) { return built(base, found, request_); }};
+  }
+  double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) {
+    const double db = judge_.decibels(Team(candidate, device_, workers_, weights_), most);
+    weights_->store.drop_unused();
+    return db;
+  }
+
   void prune() {
     GraphPtr best_graph;
     double best = -INFINITY;
@@ -97,7 +106,7 @@ class Compressor {
       const GraphPtr pruned = pipeline_(options);
       const auto consider = [&](const std::string& name, FoundLayers found) {
         const GraphPtr graph = built(pruned, found, request_);
-        const double db = judge_.decibels(graph);
+        const double db = decibels(graph);
         result_.tried.push_back({"pruning", name, db, 0, false});
         if (db <= best) return;
         best = db;
@@ -108,11 +117,11 @@ class Compressor {
       };
       consider(name_of(scope), {});
       if (!request_.repair) continue;
-      const Networks networks = networks_of(dense_, pruned, request_);
+      const Networks both = networks(pruned);
       for (const Weights weights : {Weights::keep, Weights::repair}) {
         Refinement how{weights, Rounding::none, Means::match};
         consider(name_of(scope) + (weights == Weights::repair ? ", least squares" : ", means matched"),
-                 refine(networks, device_, samples_, use_.fitted, {}, {}, how, [&](double share) { progress_("repair", share); }));
+                 refine(both, device_, samples_, use_.fitted, {}, {}, how, [&](double share) { progress_("repair", share); }));
       }
     }
     result_.tried[chosen].chosen = true;
@@ -132,31 +141,36 @@ class Compressor {
       if (it != sites_.end()) it->readers.push_back(l);
       else sites_.push_back({l.x->name, {l}, {}});
     }
-    Executor executor(dense_, device_);
-    std::map<std::string, std::vector<Site*>> wanted;
-    for (Site& s : sites_) wanted[s.value].push_back(&s);
-    for (size_t i = 0; i < samples_.size(); ++i) {
-      progress_("calibration", static_cast<double>(i) / static_cast<double>(samples_.size()));
-      const Sample sample = samples_.read(i);
+    std::map<std::string, std::vector<size_t>> wanted;
+    for (size_t i = 0; i < sites_.size(); ++i) wanted[sites_[i].value].push_back(i);
+    const auto look = [&](int worker, int64_t i) {
+      const Sample sample = samples_.read(static_cast<size_t>(i));
+      std::vector<SiteSeen> seen(sites_.size());
       const auto take = [&](const std::string& name, const Tensor& t) {
         const auto it = wanted.find(name);
         if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
-        for (Site* s : it->second)
-          see(s->seen, s->readers[0], t, places_per_sample(*s, t), (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
+        for (const size_t s : it->second)
+          see(seen[s], sites_[s].readers[0], t, places_per_sample(sites_[s], t),
+              (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
       };
+      Executor& executor = dense_team_.member(worker);
       executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
-      std::vector<const Tensor*> in;
-      for (size_t k = 0; k < sample.inputs.size(); ++k) {
-        in.push_back(&sample.inputs[k]);
-        take(dense_->inputs[k]->name, sample.inputs[k]);
-      }
-      executor.run(in);
-    }
+      for (size_t k = 0; k < sample.inputs.size(); ++k) take(dense_->inputs[k]->name, sample.inputs[k]);
+      executor.run(pointers(sample));
+      executor.set_tap(nullptr);
+      return seen;
+    };
+    in_order(static_cast<int64_t>(samples_.size()), workers_, look, [&](int64_t i, std::vector<SiteSeen> seen) {
+      for (size_t s = 0; s < sites_.size(); ++s) merge(sites_[s].seen, std::move(seen[s]));
+      progress_("calibration", static_cast<double>(i + 1) / static_cast<double>(samples_.size()));
+    });
   }
 
   int64_t places_per_sample(const Site& s, const Tensor& t) const {
     const auto samples = static_cast<int64_t>(samples_.size());
-    const int64_t channels = std::max<int64_t>(1, s.seen.largest.empty() ? t.dims().empty() ? 1 : t.dims().back() : s.seen.channels());
+    const RowSource source = s.readers[0].source;
+    const bool windowed = source == RowSource::window || source == RowSource::scattered;
+    const int64_t channels = t.rank() < (windowed ? 2 : 1) ? 1 : std::max<int64_t>(1, windowed ? t.dims()[1] : t.dims().back());
     return std::max<int64_t>(1, kKeptElements / channels / samples);
   }
 
@@ -189,9 +203,8 @@ class Compressor {
 
   Candidate tried(std::string name, const std::map<std::string, SiteQuantization>& sites, Refinement how, std::set<std::string> skip) {
     Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, result_.tried.size()};
-    c.found = refine(networks_of(dense_, base_, request_), device_, samples_, use_.fitted, c.sites, c.skip, how,
-                     [&](double share) { progress_("rounding", share); });
-    c.decibels = judge_.decibels(shipped(base_, c.found, c.skip, request_));
+    c.found = refine(networks(base_), device_, samples_, use_.fitted, c.sites, c.skip, how, [&](double share) { progress_("rounding", share); });
+    c.decibels = decibels(shipped(base_, c.found, c.skip, request_));
     result_.tried.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
     return c;
   }
@@ -226,7 +239,7 @@ class Compressor {
       const auto found = best.found.find(l.name);
       elements += l.weight_elements();
       if (found == best.found.end() || !found->second.input) continue;
-      costs.emplace_back(judge_.decibels(built(base_, {{l.name, found->second}}, request_), kProbes), &l);
+      costs.emplace_back(decibels(built(base_, {{l.name, found->second}}, request_), kProbes), &l);
       progress_("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(layers_.size()));
     }
     std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -254,10 +267,13 @@ class Compressor {
   Device& device_;
   const SampleSource& samples_;
   const std::function<void(const std::string&, double)>& progress_;
+  const int workers_;
+  std::shared_ptr<SharedWeights> weights_;  // of all networks: what does not change is packed once
+  GraphPtr dense_, base_;
+  Team dense_team_;
   Carry carry_;
   SampleUse use_;
   Judge judge_;
-  GraphPtr dense_, base_;
   std::vector<Layer> layers_;
   std::vector<Site> sites_;
   Compression result_;
@@ -265,9 +281,9 @@ class Compressor {
 
 }  // namespace
 
-Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device,
-                     const SampleSource& samples, const std::function<void(const std::string& what, double share)>& progress) {
-  return Compressor(request, original, pipeline, device, samples, progress).run();
+Compression compress(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+                     const std::function<void(const std::string& what, double share)>& progress) {
+  return Compressor(request, pipeline, device, samples, progress).run();
 }
 
 }  // namespace onecard

@@ -19,6 +19,7 @@ struct CompressionRequest {
   bool repair = true;
   bool search = true;  // false: int8 by smallest and largest value alone
   Carry carry;         // empty: looked for in the data
+  int workers = 1;     // samples, or layers, that are worked on at the same time; what is found does not depend on it
 };
 
 // What was decided, to be handed to the passes.
@@ -33,8 +34,8 @@ struct Compression {
 using FloatPipeline = std::function<GraphPtr(const PruneOptions& prune)>;
 
 // Lets whole recipes compete on held-out samples and returns the best one: allocations of zeros, each repaired by least squares; ranges,
-// multipliers, rounding, matched means; and a few layers in float where that gains much. Runs on `device`, one sample in memory at a time.
-Compression compress(const CompressionRequest& request, const GraphPtr& original, const FloatPipeline& pipeline, Device& device,
-                     const SampleSource& samples, const std::function<void(const std::string& what, double share)>& progress);
+// multipliers, rounding, matched means; and a few layers in float where that gains much. Runs on `device`, one sample a worker in memory at a time.
+Compression compress(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+                     const std::function<void(const std::string& what, double share)>& progress);
 
 }  // namespace onecard

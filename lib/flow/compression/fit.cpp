@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lib/base/parallel.h"
-
 namespace onecard {
 
 namespace {
@@ -31,23 +29,28 @@ double mean_diagonal(const std::vector<float>& a, int64_t depth) {
 
 }  // namespace
 
-FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
-                       std::span<const float> pull) {
+FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull) {
   const int64_t depth = layer.depth, width = layer.width, first = g * depth, square = first * depth;
   const double rows = static_cast<double>(moments.rows);
   FitProblem p;
   p.depth = depth;
   p.width = width;
   p.a.resize(static_cast<size_t>(depth * depth));
-  std::vector<float> cross(p.a.size());
   for (int64_t i = 0; i < depth; ++i)
     for (int64_t j = 0; j < depth; ++j) {
       const auto at = static_cast<size_t>(i * depth + j);
       p.a[at] = static_cast<float>(moments.xx[static_cast<size_t>(square) + at] / rows - moments.mean_x(first + i) * moments.mean_x(first + j));
-      cross[at] = static_cast<float>(moments.xd[static_cast<size_t>(square) + at] / rows - moments.mean_x(first + i) * moments.mean_d(first + j));
     }
+  std::vector<double> mean_y(static_cast<size_t>(width), 0.0);
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < width; ++n)
+      mean_y[static_cast<size_t>(n)] += moments.mean_d(first + k) * static_cast<double>(w0[static_cast<size_t>(k * width + n)]);
   p.b.resize(static_cast<size_t>(depth * width));
-  products.multiply(cross.data(), w0.data(), depth, depth, width, p.b.data());
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < width; ++n)
+      p.b[static_cast<size_t>(k * width + n)] =
+          static_cast<float>(static_cast<double>(moments.xy[static_cast<size_t>((first + k) * width + n)]) / rows -
+                             moments.mean_x(first + k) * mean_y[static_cast<size_t>(n)]);
   const double share = 0.01 + 0.1 * static_cast<double>(depth) / rows;
   const auto ridge = static_cast<float>(std::max(share * mean_diagonal(p.a, depth), 1e-20));
   for (int64_t k = 0; k < depth; ++k) p.a[static_cast<size_t>(k * depth + k)] += ridge;
@@ -95,33 +98,72 @@ void solve_kept(Products& products, const FitProblem& p, std::span<const uint8_t
   }
 }
 
+namespace {
+
+constexpr int64_t kColumns = 16;  // of the weights that are rounded together: one pass over a row of `a` serves them all
+
+// Columns side by side, [depth, kColumns]; those beyond the matrix count as not kept.
+struct Columns {
+  std::vector<float> w, slope;
+  std::vector<uint8_t> keep;
+  float scale[kColumns], inverse[kColumns];
+};
+
+// One pass of coordinate descent over all elements; whether any moved.
+bool sweep(const FitProblem& p, Columns& c) {
+  bool moved = false;
+  for (int64_t k = 0; k < p.depth; ++k) {
+    const float* row = p.a.data() + k * p.depth;
+    float *w = c.w.data() + k * kColumns, step[kColumns];
+    const float* slope = c.slope.data() + k * kColumns;
+    const uint8_t* keep = c.keep.data() + k * kColumns;
+    const float inverse_curvature = 1 / row[k];
+    bool any = false;
+    for (int64_t n = 0; n < kColumns; ++n) {
+      const float code = std::clamp(std::nearbyint((w[n] - slope[n] * inverse_curvature) * c.inverse[n]), -kMostSteps, kMostSteps);
+      step[n] = keep[n] ? code * c.scale[n] - w[n] : 0.0f;
+      any = any || step[n] != 0;
+    }
+    if (!any) continue;
+    moved = true;
+    for (int64_t n = 0; n < kColumns; ++n) w[n] += step[n];
+    for (int64_t j = 0; j < p.depth; ++j) {
+      float* s = c.slope.data() + j * kColumns;
+      const float by = row[j];
+      for (int64_t n = 0; n < kColumns; ++n) s[n] += step[n] * by;
+    }
+  }
+  return moved;
+}
+
+}  // namespace
+
 void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, std::span<const float> scale, std::vector<float>& w) {
-  const auto nearest = [](float v, float s) { return std::clamp(std::nearbyint(v / s), -kMostSteps, kMostSteps) * s; };
-  for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? nearest(w[i], scale[i % static_cast<size_t>(p.width)]) : 0.0f;
+  for (size_t i = 0; i < w.size(); ++i) {
+    const float s = scale[i % static_cast<size_t>(p.width)];
+    w[i] = keep[i] ? std::clamp(std::nearbyint(w[i] / s), -kMostSteps, kMostSteps) * s : 0.0f;
+  }
   std::vector<float> slope(w.size());
   products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
-  parallel_for(p.width, 1, [&](int64_t begin, int64_t end) {
-    std::vector<float> g(static_cast<size_t>(p.depth));
-    for (int64_t n = begin; n < end; ++n) {
-      const float s = scale[static_cast<size_t>(n)];
+  Columns c;
+  c.w.resize(static_cast<size_t>(p.depth * kColumns));
+  c.slope.resize(c.w.size());
+  c.keep.resize(c.w.size());
+  for (int64_t first = 0; first < p.width; first += kColumns) {
+    const int64_t count = std::min(kColumns, p.width - first);
+    const auto each = [&](const auto& f) {
       for (int64_t k = 0; k < p.depth; ++k)
-        g[static_cast<size_t>(k)] = slope[static_cast<size_t>(k * p.width + n)] - p.b[static_cast<size_t>(k * p.width + n)];
-      bool moved = true;
-      for (int sweep = 0; sweep < kSweeps && moved; ++sweep) {
-        moved = false;
-        for (int64_t k = 0; k < p.depth; ++k) {
-          const auto i = static_cast<size_t>(k * p.width + n);
-          if (!keep[i]) continue;
-          const float* row = p.a.data() + k * p.depth;
-          const float best = nearest(w[i] - g[static_cast<size_t>(k)] / row[k], s), step = best - w[i];
-          if (step == 0) continue;
-          w[i] = best;
-          moved = true;
-          for (int64_t j = 0; j < p.depth; ++j) g[static_cast<size_t>(j)] += step * row[j];
-        }
-      }
+        for (int64_t n = 0; n < count; ++n) f(static_cast<size_t>(k * kColumns + n), static_cast<size_t>(k * p.width + first + n));
+    };
+    std::fill(c.keep.begin(), c.keep.end(), uint8_t{0});
+    for (int64_t n = 0; n < kColumns; ++n) {
+      c.scale[n] = n < count ? scale[static_cast<size_t>(first + n)] : 1.0f;
+      c.inverse[n] = 1 / c.scale[n];
     }
-  });
+    each([&](size_t in, size_t at) { c.w[in] = w[at], c.slope[in] = slope[at] - p.b[at], c.keep[in] = keep[at]; });
+    for (int i = 0; i < kSweeps && sweep(p, c);) ++i;
+    each([&](size_t in, size_t at) { w[at] = c.w[in]; });
+  }
 }
 
 std::vector<double> bias_shift(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> w) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/in_order.h"
 #include "lib/flow/compression/rows.h"
 
 namespace onecard {
@@ -25,13 +26,27 @@ bool same_numbers(const Tensor& a, const Tensor& b) {
   return power > 0 && difference <= 1e-6 * power;
 }
 
+}  // namespace
+
+namespace {
+
+// Whether tensors of these types can be one state that goes out and comes in again.
+bool may_be_same(const TensorType& out, const TensorType& in) {
+  if (out.container != Container::tensor || in.container != Container::tensor || out.dtype != DType::f32 || in.dtype != DType::f32) return false;
+  if (!out.shape.has_rank() || !in.shape.has_rank()) return true;
+  if (out.shape.rank() != in.shape.rank()) return false;
+  for (int64_t i = 0; i < out.shape.rank(); ++i)
+    if (out.shape[i].is_number() && in.shape[i].is_number() && out.shape[i] != in.shape[i]) return false;
+  return true;
+}
+
+}  // namespace
+
 std::vector<const Tensor*> pointers(const Sample& sample) {
   std::vector<const Tensor*> in;
   for (const Tensor& t : sample.inputs) in.push_back(&t);
   return in;
 }
-
-}  // namespace
 
 SampleUse divide_samples(size_t count, SampleOrder order) {
   SampleUse use;
@@ -52,46 +67,52 @@ SampleUse divide_samples(size_t count, SampleOrder order) {
   return use;
 }
 
-Carry find_carry(const GraphPtr& original, Device& device, const SampleSource& samples) {
+Carry find_carry(Executor& original, const SampleSource& samples) {
   Carry found;
-  if (samples.size() < kCarryLookedAt) return found;
-  Executor executor(original, device);
-  std::vector<std::vector<int>> matches(original->outputs.size(), std::vector<int>(original->inputs.size(), 0));
+  const Graph& graph = original.graph();
+  const auto alike = [&](const Value* out, const Value* in) { return may_be_same(out->type, in->type); };
+  const bool possible = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const Value* out) {
+    return std::any_of(graph.inputs.begin(), graph.inputs.end(), [&](const Value* in) { return alike(out, in); });
+  });
+  if (!possible || samples.size() < kCarryLookedAt) return found;
+  std::vector<std::vector<int>> matches(graph.outputs.size(), std::vector<int>(graph.inputs.size(), 0));
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < kCarryLookedAt; ++i) {
     const Sample sample = samples.read(i);
     for (size_t o = 0; o < outputs.size(); ++o)
       for (size_t k = 0; k < sample.inputs.size(); ++k) matches[o][k] += same_numbers(sample.inputs[k], outputs[o]);
-    outputs = executor.run(pointers(sample));
+    outputs = original.run(pointers(sample));
   }
   for (size_t o = 0; o < matches.size(); ++o)
     for (size_t k = 0; k < matches[o].size(); ++k)
-      if (matches[o][k] + 1 >= static_cast<int>(kCarryLookedAt)) found.pairs.emplace_back(original->outputs[o]->name, original->inputs[k]->name);
+      if (matches[o][k] + 1 >= static_cast<int>(kCarryLookedAt)) found.pairs.emplace_back(graph.outputs[o]->name, graph.inputs[k]->name);
   return found;
 }
 
-Judge::Judge(GraphPtr original, Device& device, const SampleSource& samples, std::vector<size_t> held_out, Carry carry)
-    : device_(device), samples_(samples), held_out_(std::move(held_out)), carry_(std::move(carry)) {
+Judge::Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry)
+    : samples_(samples), held_out_(std::move(held_out)), carry_(std::move(carry)) {
   carry_.starts = {0};
   wanted_ = answers(original, held_out_.size());
 }
 
-std::vector<std::vector<Tensor>> Judge::answers(const GraphPtr& graph, size_t most) const {
-  Executor executor(graph, device_);
+std::vector<std::vector<Tensor>> Judge::answers(const Team& team, size_t most) const {
   std::vector<std::vector<Tensor>> all;
-  for (size_t i = 0; i < std::min(most, held_out_.size()); ++i) {
-    Sample sample = samples_.read(held_out_[i]);
-    if (!carry_.pairs.empty() && i > 0) apply_carry(carry_, *graph, i, all.back(), sample);
-    all.push_back(executor.run(pointers(sample)));
-  }
+  const auto answer = [&](int worker, int64_t i) {
+    Sample sample = samples_.read(held_out_[static_cast<size_t>(i)]);
+    if (!carry_.pairs.empty() && i > 0) apply_carry(carry_, team.graph(), static_cast<size_t>(i), all.back(), sample);
+    return team.member(worker).run(pointers(sample));
+  };
+  const int at_once = carry_.pairs.empty() ? team.workers() : 1;  // one that waits for the one before cannot run beside it
+  in_order(static_cast<int64_t>(std::min(most, held_out_.size())), at_once, answer,
+           [&](int64_t, std::vector<Tensor> outputs) { all.push_back(std::move(outputs)); });
   return all;
 }
 
-double Judge::decibels(const GraphPtr& candidate, size_t most) const {
+double Judge::decibels(const Team& candidate, size_t most) const {
   const auto got = answers(candidate, most);
   double sum = 0;
   int64_t outputs = 0;
-  for (size_t o = 0; o < candidate->outputs.size(); ++o) {
+  for (size_t o = 0; o < candidate.graph().outputs.size(); ++o) {
     double error = 0, power = 0;
     for (size_t i = 0; i < got.size(); ++i) {
       const Tensor &g = got[i][o], &w = wanted_[i][o];

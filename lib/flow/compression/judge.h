@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "lib/runtime/data/carry.h"
-#include "lib/runtime/executor.h"
+#include "lib/runtime/team.h"
 
 namespace onecard {
 
@@ -16,18 +16,20 @@ enum class SampleOrder : uint8_t { apart, streams };
 SampleUse divide_samples(size_t count, SampleOrder order);
 
 // What flows from one sample into the next, seen in the data: an input that equals an output of the sample before. Nothing when no input does.
-Carry find_carry(const GraphPtr& original, Device& device, const SampleSource& samples);
+Carry find_carry(Executor& original, const SampleSource& samples);
+
+// Inputs of a sample as an executor takes them.
+std::vector<const Tensor*> pointers(const Sample& sample);
 
 // Compares candidates with the original network by their outputs on held-out samples; states are carried on where they flow.
 class Judge {
  public:
-  Judge(GraphPtr original, Device& device, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
+  Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
   // Signal to error in dB, the mean over the outputs of float type, each over all samples; at most 120. The first `most` samples count.
-  double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) const;
+  double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
 
  private:
-  std::vector<std::vector<Tensor>> answers(const GraphPtr& graph, size_t most) const;
-  Device& device_;
+  std::vector<std::vector<Tensor>> answers(const Team& team, size_t most) const;
   const SampleSource& samples_;
   std::vector<size_t> held_out_;
   Carry carry_;

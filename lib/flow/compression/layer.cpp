@@ -1,5 +1,7 @@
 #include "lib/flow/compression/layer.h"
 
+#include <algorithm>
+
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/gru.h"
@@ -118,14 +120,29 @@ std::vector<Layer> find_layers(const Graph& graph) {
   return out;
 }
 
+namespace {
+
+// Calls f(place in the weight, place in the matrix) for every element of matrix g: a few columns at a time, which lie far apart in one of the two.
+template <class F>
+void each_place(const Layer& l, int64_t g, const F& f) {
+  constexpr int64_t kColumns = 16;
+  for (int64_t first = 0; first < l.width; first += kColumns) {
+    const int64_t end = std::min(first + kColumns, l.width);
+    for (int64_t k = 0; k < l.depth; ++k) {
+      const int64_t row = l.at(g, k);
+      for (int64_t n = first; n < end; ++n) f(static_cast<size_t>(row + n * l.column_stride), static_cast<size_t>(k * l.width + n));
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g) {
   std::vector<float> m(static_cast<size_t>(layer.depth * layer.width));
   visit_float(weight.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto from = weight.data<T>();
-    for (int64_t k = 0; k < layer.depth; ++k)
-      for (int64_t n = 0; n < layer.width; ++n)
-        m[static_cast<size_t>(k * layer.width + n)] = static_cast<float>(from[static_cast<size_t>(layer.at(g, k, n))]);
+    const T* from = weight.data<T>().data();
+    each_place(layer, g, [&](size_t at, size_t i) { m[i] = static_cast<float>(from[at]); });
   });
   return m;
 }
@@ -133,10 +150,14 @@ std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g
 void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& weight) {
   visit_float(weight.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto to = weight.data<T>();
-    for (int64_t k = 0; k < layer.depth; ++k)
-      for (int64_t n = 0; n < layer.width; ++n) to[static_cast<size_t>(layer.at(g, k, n))] = T(matrix[static_cast<size_t>(k * layer.width + n)]);
+    T* to = weight.data<T>().data();
+    each_place(layer, g, [&](size_t at, size_t i) { to[at] = T(matrix[i]); });
   });
+}
+
+void put_codes(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& codes) {
+  int8_t* to = codes.data<int8_t>().data();
+  each_place(layer, g, [&](size_t at, size_t i) { to[at] = static_cast<int8_t>(matrix[i]); });
 }
 
 }  // namespace onecard

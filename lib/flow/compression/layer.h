@@ -24,12 +24,9 @@ struct Layer {
   int64_t groups = 1, depth = 0, width = 0;  // matrices, K, N
   int64_t taps = 1;                          // of a window; depth = channels * taps
   int64_t weight_elements() const { return groups * depth * width; }
-  // Where element (k, n) of matrix g lies in the weight.
-  int64_t at(int64_t g, int64_t k, int64_t n) const { return base(g) + k / taps * channel_stride + k % taps * tap_stride + n * column_stride; }
+  // Where column 0 of row k of matrix g lies in the weight; the other columns follow column_stride apart.
+  int64_t at(int64_t g, int64_t k) const { return g * group_stride + k / taps * channel_stride + k % taps * tap_stride; }
   int64_t group_stride = 0, channel_stride = 0, tap_stride = 0, column_stride = 0;
-
- private:
-  int64_t base(int64_t g) const { return g * group_stride; }
 };
 
 // Whether it is W or R of an lstm, gru or rnn.
@@ -42,5 +39,7 @@ std::vector<Layer> find_layers(const Graph& graph);
 // Matrix g of a weight, [depth, width], and its place in a tensor of the weight's extents.
 std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g);
 void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& weight);
+// The same for whole numbers within the type of `codes`, an i8.
+void put_codes(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& codes);
 
 }  // namespace onecard

@@ -10,12 +10,13 @@ namespace {
 
 constexpr int64_t kSmall = 1 << 15;  // multiplications that are done before a run would have begun
 
-GraphPtr product_graph(Transpose2 transpose_b) {
+GraphPtr product_graph(Transpose2 transpose_a, Transpose2 transpose_b) {
   Graph g;
   const Dim m = Dim::symbol("m"), k = Dim::symbol("k"), n = Dim::symbol("n");
-  Value* a = g.add_input("a", TensorType(DType::f32, Shape({m, k})));
+  Value* a = g.add_input("a", TensorType(DType::f32, transpose_a == Transpose2::yes ? Shape({k, m}) : Shape({m, k})));
   Value* b = g.add_input("b", TensorType(DType::f32, transpose_b == Transpose2::yes ? Shape({n, k}) : Shape({k, n})));
   MatMul op;
+  op.transpose_a = transpose_a;
   op.transpose_b = transpose_b;
   g.outputs.push_back(g.add(std::make_shared<const MatMul>(op), {a, b}, "c").output());
   return std::make_shared<const Graph>(std::move(g));
@@ -23,7 +24,10 @@ GraphPtr product_graph(Transpose2 transpose_b) {
 
 }  // namespace
 
-Products::Products(Device& device) : plain_(product_graph(Transpose2::no), device), transposed_(product_graph(Transpose2::yes), device) {}
+Products::Products(Device& device)
+    : plain_(product_graph(Transpose2::no, Transpose2::no), device),
+      transposed_a_(product_graph(Transpose2::yes, Transpose2::no), device),
+      transposed_b_(product_graph(Transpose2::no, Transpose2::yes), device) {}
 
 const float* Products::run(Executor& executor, const float* a, const float* b, const Dims& a_dims, const Dims& b_dims) {
   const Tensor left = Tensor::view(TensorType(DType::f32, Shape::of(a_dims)), a), right = Tensor::view(TensorType(DType::f32, Shape::of(b_dims)), b);
@@ -37,14 +41,34 @@ void Products::multiply(const float* a, const float* b, int64_t m, int64_t k, in
     return;
   }
   std::fill_n(c, m * n, 0.0f);
+  add(a, b, m, k, n, c);
+}
+
+void Products::add(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+  if (m * k * n > kSmall) {
+    const float* sums = run(plain_, a, b, {m, k}, {k, n});
+    for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
+    return;
+  }
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < k; ++j)
       for (int64_t l = 0; l < n; ++l) c[i * n + l] += a[i * k + j] * b[j * n + l];
 }
 
+void Products::multiply_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+  if (m * k * n > kSmall) {
+    std::copy_n(run(transposed_a_, a, b, {k, m}, {k, n}), m * n, c);
+    return;
+  }
+  std::fill_n(c, m * n, 0.0f);
+  for (int64_t j = 0; j < k; ++j)
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t l = 0; l < n; ++l) c[i * n + l] += a[j * m + i] * b[j * n + l];
+}
+
 void Products::add_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
   if (m * k * n > kSmall) {
-    const float* sums = run(transposed_, a, b, {m, k}, {n, k});
+    const float* sums = run(transposed_b_, a, b, {m, k}, {n, k});
     for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
     return;
   }

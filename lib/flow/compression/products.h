@@ -9,12 +9,16 @@ class Products {
   explicit Products(Device& device);
   // c[m, n] = a[m, k] @ b[k, n]
   void multiply(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  // c[m, n] += a[m, k] @ b[k, n]
+  void add(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  // c[m, n] = a' @ b[k, n], a of [k, m]
+  void multiply_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
   // c[m, n] += a[m, k] @ b', b of [n, k]
   void add_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
 
  private:
   const float* run(Executor& executor, const float* a, const float* b, const Dims& a_dims, const Dims& b_dims);
-  Executor plain_, transposed_;
+  Executor plain_, transposed_a_, transposed_b_;
   std::vector<Tensor> result_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/in_order.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/quantize.h"
@@ -56,16 +57,40 @@ float divisor_of(const Work& w, int64_t g, int64_t k) {
   return w.site->divisor[static_cast<size_t>(l.source == RowSource::last_axis ? k : (g * l.depth + k) / l.taps)];
 }
 
-std::vector<float> scales_of(const Layer& l, const ScalePlace& place, const std::vector<std::vector<float>>& matrices) {
-  std::vector<float> top(static_cast<size_t>(place.count), 0.0f);
-  for (int64_t g = 0; g < l.groups; ++g)
-    for (size_t i = 0; i < matrices[static_cast<size_t>(g)].size(); ++i) {
-      float& t = top[place.index(l, g, static_cast<int64_t>(i) % l.width)];
-      t = std::max(t, std::abs(matrices[static_cast<size_t>(g)][i]));
+// The rows of a matrix as weights of divided inputs.
+void times_divisor(const Work& w, int64_t g, std::vector<float>& m) {
+  if (!w.site || w.site->divisor.empty()) return;
+  for (int64_t k = 0; k < w.base.depth; ++k) {
+    const float by = divisor_of(w, g, k);
+    for (int64_t n = 0; n < w.base.width; ++n) m[static_cast<size_t>(k * w.base.width + n)] *= by;
+  }
+}
+
+// One group of a layer's weight on its way; all but `now` where rows are known.
+struct Matrix {
+  std::vector<float> original, now;
+  std::vector<uint8_t> keep;  // elements that may be other than 0
+  std::optional<FitProblem> problem;
+};
+
+std::vector<float> scales_of(const Layer& l, const ScalePlace& place, const std::vector<Matrix>& matrices) {
+  std::vector<float> top(static_cast<size_t>(place.count), 0.0f), columns(static_cast<size_t>(l.width));
+  for (int64_t g = 0; g < l.groups; ++g) {
+    const std::vector<float>& m = matrices[static_cast<size_t>(g)].now;
+    std::fill(columns.begin(), columns.end(), 0.0f);
+    for (size_t row = 0; row < m.size(); row += columns.size())
+      for (size_t n = 0; n < columns.size(); ++n) columns[n] = std::max(columns[n], std::abs(m[row + n]));
+    for (int64_t n = 0; n < l.width; ++n) {
+      float& t = top[place.index(l, g, n)];
+      t = std::max(t, columns[static_cast<size_t>(n)]);
     }
+  }
   for (float& t : top) t = std::isnormal(t / 127.0f) ? t / 127.0f : 1.0f;
   return top;
 }
+
+// Half to even, within a symmetric 8-bit weight; added and taken away, 1.5 * 2^23 rounds in vector instructions.
+float nearest_code(float v) { return std::min(std::max(v, -127.0f), 127.0f) + 12582912.0f - 12582912.0f; }
 
 // The bias of every column of every group as the node has it; nothing when it has one that is no constant of that form.
 std::optional<std::vector<double>> bias_of(const Layer& l) {
@@ -96,7 +121,8 @@ class Refiner {
  public:
   Refiner(const Networks& n, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted,
           const std::map<std::string, SiteQuantization>& sites, const std::set<std::string>& skip, const Refinement& how)
-      : networks_(n), device_(device), samples_(samples), fitted_(fitted), how_(how), products_(device) {
+      : networks_(n), device_(device), samples_(samples), fitted_(fitted), how_(how) {
+    for (int i = 0; i < n.dense_team->workers(); ++i) products_.push_back(std::make_unique<Products>(device));
     std::map<std::string, Layer> originals;
     for (Layer& l : find_layers(*n.dense)) originals.emplace(l.name, l);
     for (Layer& l : find_layers(*n.base)) {
@@ -120,10 +146,15 @@ class Refiner {
       while (end < work_.size() && end - begin < wanted && (end == begin || elements + moment_elements(work_[end].base) <= kMostChunkElements))
         elements += moment_elements(work_[end++].base);
       if (how_.sequential()) gather(begin, end);
-      for (size_t i = begin; i < end; ++i) {
-        settle(work_[i]);
-        work_[i].moments = {};
-      }
+      const auto settled = [&](int worker, int64_t i) {
+        Work& w = work_[begin + static_cast<size_t>(i)];
+        FoundLayer found = settle(*products_[static_cast<size_t>(worker)], w);
+        w.moments = {};
+        return found;
+      };
+      in_order(static_cast<int64_t>(end - begin), workers(), settled, [&](int64_t i, FoundLayer found) {
+        if (found.weight || found.bias || found.input) found_[work_[begin + static_cast<size_t>(i)].base.name] = std::move(found);
+      });
       begin = end;
       progress(static_cast<double>(begin) / static_cast<double>(work_.size()));
     }
@@ -131,14 +162,15 @@ class Refiner {
   }
 
  private:
+  int workers() const { return networks_.dense_team->workers(); }
+
   // So many that all the runs they need stay within kWork.
   size_t chunk_count() {
-    Executor planner(networks_.dense, device_);
     const Sample sample = samples_.read(fitted_.at(0));
     std::vector<TensorType> types;
     for (const Tensor& t : sample.inputs) types.push_back(t.type());
     double flops = kWorkOfRun;
-    for (const PlanStep& s : planner.prepare(types).steps)
+    for (const PlanStep& s : networks_.dense_team->member(0).prepare(types).steps)
       if (s.step) flops += s.step->flops;
     const double per_chunk = 2 * flops * static_cast<double>(fitted_.size());
     return static_cast<size_t>(std::clamp(kWork / per_chunk, 3.0, static_cast<double>(std::max<size_t>(work_.size(), 3))));
@@ -149,117 +181,124 @@ class Refiner {
     return std::clamp((wanted + samples - 1) / samples, int64_t{1}, std::max<int64_t>(1, kMostRowElements / (l.groups * l.depth)));
   }
 
+  // The rows of a stretch of layers in one network.
+  std::vector<Rows> rows_of(Executor& executor, const Sample& sample, size_t begin, size_t end, double phase, const Layer Work::*which) const {
+    std::vector<Rows> out(end - begin);
+    std::map<std::string, std::vector<size_t>> wanted;
+    for (size_t i = begin; i < end; ++i) wanted[(work_[i].*which).x->name].push_back(i);
+    const auto take = [&](const std::string& name, const Tensor& t) {
+      const auto it = wanted.find(name);
+      if (it == wanted.end()) return;
+      for (const size_t i : it->second) out[i - begin] = sample_rows(work_[i].dense, t, rows_per_sample(work_[i].dense), phase);
+    };
+    executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
+    for (size_t k = 0; k < sample.inputs.size(); ++k) take(executor.graph().inputs[k]->name, sample.inputs[k]);
+    executor.run(pointers(sample));
+    executor.set_tap(nullptr);
+    return out;
+  }
+
   // Runs both networks over the samples and sums the moments of a stretch of layers.
   void gather(size_t begin, size_t end) {
-    const GraphPtr now = networks_.build(found_);
-    Executor dense(networks_.dense, device_), base(now, device_);
-    std::map<std::string, const Node*> nodes;  // of the network as it is now, by the name of the first output
-    for (const Node& n : now->nodes())
-      if (!n.outputs.empty()) nodes.emplace(n.output()->name, &n);
-    for (size_t f = 0; f < fitted_.size(); ++f) {
-      const Sample sample = samples_.read(fitted_[f]);
+    const Team base(networks_.build(found_), device_, workers(), networks_.weights);
+    struct Both {
+      std::vector<Rows> x, d;
+    };
+    const auto rows = [&](int worker, int64_t f) {
+      const Sample sample = samples_.read(fitted_[static_cast<size_t>(f)]);
       const double phase = (static_cast<double>(f) + 0.5) / static_cast<double>(fitted_.size());
-      std::vector<Rows> d(end - begin), x(end - begin);
-      const auto rows_of = [&](Executor& e, const GraphPtr& graph, std::vector<Rows>& out, const auto& name_of) {
-        std::map<std::string, std::vector<size_t>> wanted;
-        for (size_t i = begin; i < end; ++i) wanted[name_of(work_[i])].push_back(i);
-        const auto take = [&](const std::string& name, const Tensor& t) {
-          const auto it = wanted.find(name);
-          if (it == wanted.end()) return;
-          for (const size_t i : it->second) out[i - begin] = sample_rows(work_[i].dense, t, rows_per_sample(work_[i].dense), phase);
-        };
-        e.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
-        std::vector<const Tensor*> in;
-        for (size_t k = 0; k < sample.inputs.size(); ++k) {
-          in.push_back(&sample.inputs[k]);
-          take(graph->inputs[k]->name, sample.inputs[k]);
-        }
-        e.run(in);
+      return Both{rows_of(base.member(worker), sample, begin, end, phase, &Work::base),
+                  rows_of(networks_.dense_team->member(worker), sample, begin, end, phase, &Work::dense)};
+    };
+    in_order(static_cast<int64_t>(fitted_.size()), workers(), rows, [&](int64_t, Both both) {
+      const auto sum = [&](int worker, int64_t i) {
+        add(*products_[static_cast<size_t>(worker)], work_[begin + static_cast<size_t>(i)], both.x[static_cast<size_t>(i)],
+            both.d[static_cast<size_t>(i)]);
+        return true;
       };
-      rows_of(dense, networks_.dense, d, [](const Work& w) { return w.dense.x->name; });
-      rows_of(base, now, x, [](const Work& w) { return w.base.x->name; });
-      for (size_t i = begin; i < end; ++i) add(work_[i], x[i - begin], d[i - begin]);
-    }
+      in_order(static_cast<int64_t>(end - begin), workers(), sum, [](int64_t, bool) {});
+    });
   }
 
   // Recurrent weights are fitted to the original's states on both sides: those of a network that is off lead further off.
-  void add(Work& w, Rows& x, const Rows& d) {
+  void add(Products& products, Work& w, Rows& x, const Rows& d) const {
     if (d.count == 0) return;
     const bool states = w.base.source == RowSource::states;
     if (states || x.count != d.count) x = d;
     if (w.site && !states) through_site(x, w.base, *w.site);
-    add_rows(products_, w.moments, w.base, x, d);
+    add_rows(products, w.moments, w.base, *materialize(w.dense.node->inputs[w.dense.input]->constant), x, d);
   }
 
-  void settle(Work& w) {
+  FoundLayer settle(Products& products, const Work& w) const {
     const Layer& l = w.base;
     const ConstTensor original = materialize(w.dense.node->inputs[w.dense.input]->constant), kept = materialize(l.node->inputs[l.input]->constant);
     const bool fits = !w.moments.empty() && w.moments.rows >= 2 * std::min<int64_t>(l.depth, 64);
-    std::vector<std::vector<float>> originals, starts, now;
-    std::vector<std::vector<uint8_t>> masks;
-    std::vector<std::optional<FitProblem>> problems;
+    std::vector<Matrix> matrices;
     for (int64_t g = 0; g < l.groups; ++g) {
-      originals.push_back(matrix_of(w.dense, *original, g));
-      std::vector<float> start = matrix_of(l, *kept, g), pull = originals.back();
-      std::vector<uint8_t> keep(start.size());
-      for (size_t i = 0; i < start.size(); ++i) {
-        const float by = divisor_of(w, g, static_cast<int64_t>(i) / l.width);
-        keep[i] = networks_.dense == networks_.base || start[i] != 0;
-        start[i] *= by;
-        pull[i] *= by;
-      }
-      if (how_.weights == Weights::keep) pull = start;
-      problems.push_back(fits ? std::optional(fit_problem(products_, l, w.moments, g, originals.back(), pull)) : std::nullopt);
-      if (fits && how_.weights == Weights::repair) solve_kept(products_, *problems.back(), keep, start);
-      starts.push_back(std::move(start));
-      masks.push_back(std::move(keep));
+      Matrix m;
+      m.now = matrix_of(l, *kept, g);
+      times_divisor(w, g, m.now);
+      if (fits) pose(products, w, *original, g, m);
+      matrices.push_back(std::move(m));
     }
-    now = starts;
-    FoundLayer& found = found_[l.name];
+    FoundLayer found;
     const bool whole = how_.rounding != Rounding::none;
-    if (whole) found.weight = std::make_shared<const Tensor>(rounded(w, *kept, masks, problems, now));
+    if (whole) found.weight = std::make_shared<const Tensor>(rounded(products, w, *kept, matrices));
     else if (how_.weights == Weights::repair && fits) {
       Tensor t(kept->dtype(), kept->dims());
-      for (int64_t g = 0; g < l.groups; ++g) put_matrix(l, now[static_cast<size_t>(g)], g, t);
+      for (int64_t g = 0; g < l.groups; ++g) put_matrix(l, matrices[static_cast<size_t>(g)].now, g, t);
       found.weight = std::make_shared<const Tensor>(std::move(t));
     }
     if (w.site && whole) found.input = w.site;
-    if (fits && how_.means == Means::match && l.source != RowSource::states) match_means(w, originals, now, found);
-    if (!found.weight && !found.bias && !found.input) found_.erase(l.name);
+    if (fits && how_.means == Means::match && l.source != RowSource::states) match_means(w, matrices, found);
+    return found;
   }
 
-  // The weight as integers; `now` becomes what they stand for.
-  Tensor rounded(const Work& w, const Tensor& like, const std::vector<std::vector<uint8_t>>& masks,
-                 const std::vector<std::optional<FitProblem>>& problems, std::vector<std::vector<float>>& now) {
+  // The least-squares problem of one matrix, solved where weights are to be repaired.
+  void pose(Products& products, const Work& w, const Tensor& original, int64_t g, Matrix& m) const {
+    m.original = matrix_of(w.dense, original, g);
+    m.keep.resize(m.now.size());
+    for (size_t i = 0; i < m.now.size(); ++i) m.keep[i] = networks_.dense == networks_.base || m.now[i] != 0;
+    std::vector<float> pull = m.now;
+    if (how_.weights == Weights::repair) {
+      pull = m.original;
+      times_divisor(w, g, pull);
+    }
+    m.problem = fit_problem(w.base, w.moments, g, m.original, pull);
+    if (how_.weights == Weights::repair) solve_kept(products, *m.problem, m.keep, m.now);
+  }
+
+  // The weight as integers; the matrices become what they stand for.
+  Tensor rounded(Products& products, const Work& w, const Tensor& like, std::vector<Matrix>& matrices) const {
     const Layer& l = w.base;
     const ScalePlace place = scale_place(l);
     auto quant = std::make_shared<Quantization>();
     quant->axis = place.axis;
-    quant->scale = scales_of(l, place, now);
-    Tensor real(DType::f32, like.dims());
+    quant->scale = scales_of(l, place, matrices);
+    Tensor codes(TensorType(DType::i8, Shape::of(like.dims()), quant));
+    std::vector<float> scale(static_cast<size_t>(l.width)), whole;
     for (int64_t g = 0; g < l.groups; ++g) {
-      std::vector<float>& m = now[static_cast<size_t>(g)];
-      std::vector<float> scale;
-      for (int64_t n = 0; n < l.width; ++n) scale.push_back(quant->scale[place.index(l, g, n)]);
-      const auto& problem = problems[static_cast<size_t>(g)];
-      if (problem && how_.rounding == Rounding::by_error) round_kept(products_, *problem, masks[static_cast<size_t>(g)], scale, m);
-      else
-        for (size_t i = 0; i < m.size(); ++i) {
-          const float s = scale[i % static_cast<size_t>(l.width)];
-          m[i] = std::clamp(std::nearbyint(m[i] / s), -127.0f, 127.0f) * s;
+      Matrix& m = matrices[static_cast<size_t>(g)];
+      for (int64_t n = 0; n < l.width; ++n) scale[static_cast<size_t>(n)] = quant->scale[place.index(l, g, n)];
+      if (m.problem && how_.rounding == Rounding::by_error) round_kept(products, *m.problem, m.keep, scale, m.now);
+      whole.resize(m.now.size());
+      for (size_t row = 0; row < m.now.size(); row += scale.size())
+        for (size_t n = 0; n < scale.size(); ++n) {
+          whole[row + n] = nearest_code(m.now[row + n] / scale[n]);
+          m.now[row + n] = whole[row + n] * scale[n];
         }
-      put_matrix(l, m, g, real);
+      put_codes(l, whole, g, codes);
     }
-    return quantize_tensor(real, DType::i8, quant);
+    return codes;
   }
 
-  static void match_means(const Work& w, const std::vector<std::vector<float>>& originals, const std::vector<std::vector<float>>& now,
-                          FoundLayer& found) {
+  static void match_means(const Work& w, const std::vector<Matrix>& matrices, FoundLayer& found) {
     const Layer& l = w.base;
     auto bias = bias_of(w.dense);
     if (!bias) return;
     for (int64_t g = 0; g < l.groups; ++g) {
-      const std::vector<double> shift = bias_shift(l, w.moments, g, originals[static_cast<size_t>(g)], now[static_cast<size_t>(g)]);
+      const Matrix& m = matrices[static_cast<size_t>(g)];
+      const std::vector<double> shift = bias_shift(l, w.moments, g, m.original, m.now);
       for (int64_t n = 0; n < l.width; ++n) (*bias)[bias_place(l, bias->size(), g, n)] += shift[static_cast<size_t>(n)];
     }
     found.bias = std::make_shared<const Tensor>(bias_tensor(l, *bias, l.node->output()->type.dtype));
@@ -270,7 +309,7 @@ class Refiner {
   const SampleSource& samples_;
   const std::vector<size_t>& fitted_;
   const Refinement how_;
-  Products products_;
+  std::vector<std::unique_ptr<Products>> products_;  // one a worker
   std::vector<Work> work_;
   FoundLayers found_;
 };

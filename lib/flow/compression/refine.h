@@ -14,6 +14,8 @@ using FoundLayers = std::map<std::string, FoundLayer>;
 // What the float pipeline made of the original network, and of the pruned one (the same where nothing is pruned); both have the same layers.
 struct Networks {
   GraphPtr dense, base;
+  const Team* dense_team = nullptr;        // of dense; as many workers serve all that is done
+  std::shared_ptr<SharedWeights> weights;  // of both
   // base with what was found, as integers where that says so; values keep their names.
   std::function<GraphPtr(const FoundLayers& found)> build;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 namespace onecard {
 
@@ -76,28 +77,81 @@ double weight_error(const std::vector<const Layer*>& readers, const std::vector<
   return error;
 }
 
+// The sum over x of (rounded and clipped x - x)^2. Adding and taking away kRound rounds to the nearest, half to even, what is below 2^22 in
+// magnitude, which clipped codes are: loops with nearbyint do not become vector instructions.
+double rounding_error(const float* x, int64_t count, float step, float low, float high) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+  constexpr int64_t kLanes = 16;
+  const float inverse = 1 / step;
+  float sums[kLanes] = {};
+  double sum = 0;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float code = std::min(std::max(x[i + k] * inverse, low), high) + kRound - kRound, d = code * step - x[i + k];
+      sums[k] += d * d;
+    }
+  for (; i < count; ++i) {
+    const float code = std::min(std::max(x[i] * inverse, low), high) + kRound - kRound, d = code * step - x[i];
+    sum += static_cast<double>(d) * d;
+  }
+  for (const float s : sums) sum += static_cast<double>(s);
+  return sum;
+}
+
+// Smallest and largest of x, NaN and infinities left out: comparisons with them are never true, or are with the largest float.
+void widen_one(const float* x, int64_t count, float& low, float& high) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  constexpr int64_t kLanes = 16;
+  float least[kLanes], most[kLanes];
+  std::fill_n(least, kLanes, low);
+  std::fill_n(most, kLanes, high);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t from = std::min(i, std::max<int64_t>(count - kLanes, 0)), lanes = std::min(kLanes, count);
+    for (int64_t k = 0; k < lanes; ++k) {
+      const float v = x[from + k];
+      least[k] = v < least[k] && v >= -kMost ? v : least[k];
+      most[k] = v > most[k] && v <= kMost ? v : most[k];
+    }
+  }
+  low = *std::min_element(least, least + kLanes);
+  high = *std::max_element(most, most + kLanes);
+}
+// The same for one element of each channel.
+void widen_each(const float* x, std::vector<float>& lows, std::vector<float>& highs) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  float *low = lows.data(), *high = highs.data();
+  for (size_t c = 0; c < lows.size(); ++c) {
+    const float v = x[c];
+    low[c] = v < low[c] && v >= -kMost ? v : low[c];
+    high[c] = v > high[c] && v <= kMost ? v : high[c];
+  }
+}
+
 // The expected error of all sums that rounding and clipping x brings: per channel the mean of (x^ - x)^2 times the squares of its weights.
 double site_error(const SiteSeen& seen, const ReaderWeights& w, const std::vector<float>& s, float scale, float low, float high) {
   double error = 0;
+  const auto kept = static_cast<double>(std::max<int64_t>(seen.kept(), 1));
   for (int64_t c = 0; c < seen.channels(); ++c) {
-    const float step = scale * s[static_cast<size_t>(c)], inverse = 1 / step;
+    const float step = scale * s[static_cast<size_t>(c)];
     double sum = 0;
-    for (int64_t i = 0; i < seen.kept; ++i) {
-      const float x = seen.values[static_cast<size_t>(c * seen.kept + i)];
-      const float d = std::clamp(std::nearbyint(x * inverse), low, high) * step - x;
-      sum += static_cast<double>(d) * d;
-    }
-    error += sum / static_cast<double>(std::max<int64_t>(seen.kept, 1)) * w.squares[static_cast<size_t>(c)];
+    for (const SiteSeen::Part& part : seen.parts) sum += rounding_error(part.values.data() + c * part.kept, part.kept, step, low, high);
+    error += sum / kept * w.squares[static_cast<size_t>(c)];
   }
   return error;
 }
 
 std::vector<double> powers(const SiteSeen& seen) {
   std::vector<double> p;
+  const auto kept = static_cast<double>(std::max<int64_t>(seen.kept(), 1));
   for (int64_t c = 0; c < seen.channels(); ++c) {
     double sum = 0;
-    for (int64_t i = 0; i < seen.kept; ++i) sum += std::pow(static_cast<double>(seen.values[static_cast<size_t>(c * seen.kept + i)]), 2);
-    p.push_back(sum / static_cast<double>(std::max<int64_t>(seen.kept, 1)));
+    for (const SiteSeen::Part& part : seen.parts)
+      for (int64_t i = 0; i < part.kept; ++i) {
+        const double v = part.values[static_cast<size_t>(c * part.kept + i)];
+        sum += v * v;
+      }
+    p.push_back(sum / kept);
   }
   return p;
 }
@@ -123,41 +177,59 @@ std::vector<float> balanced(const SiteSeen& seen, const ReaderWeights& w, float 
 
 }  // namespace
 
+int64_t SiteSeen::kept() const {
+  int64_t sum = 0;
+  for (const Part& part : parts) sum += part.kept;
+  return sum;
+}
+
 void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, double phase) {
   const Tensor real = as_real(x);
   const ChannelPlaces p = places_of(reader, real.dims());
-  if (p.places == 0 || (!seen.largest.empty() && seen.channels() != p.channels)) return;
-  const bool first = seen.largest.empty();
-  if (first) seen.largest.assign(static_cast<size_t>(p.channels), 0.0f);
+  if (p.places == 0) return;
+  SiteSeen here;
+  here.min = INFINITY;
+  here.max = -INFINITY;
+  std::vector<float> lows(static_cast<size_t>(p.channels), INFINITY), highs(lows.size(), -INFINITY);
   const auto from = real.data<float>();
-  float low = first ? INFINITY : seen.min, high = first ? -INFINITY : seen.max;
-  for (int64_t outer = 0; outer < p.places / p.inner; ++outer)
-    for (int64_t c = 0; c < p.channels; ++c) {
-      float& top = seen.largest[static_cast<size_t>(c)];
-      const float* at = from.data() + (outer * p.channels + c) * p.inner;
-      for (int64_t i = 0; i < p.inner; ++i) {
-        if (!std::isfinite(at[i])) continue;
-        low = std::min(low, at[i]);
-        high = std::max(high, at[i]);
-        top = std::max(top, std::abs(at[i]));
-      }
-    }
-  seen.min = low;
-  seen.max = high;
-  const int64_t take = std::min(most, p.places);
-  if (take <= 0) return;
-  std::vector<float> values(static_cast<size_t>(p.channels * (seen.kept + take)));
-  for (int64_t c = 0; c < p.channels; ++c) {
-    std::copy_n(seen.values.data() + c * seen.kept, seen.kept, values.data() + c * (seen.kept + take));
+  for (int64_t outer = 0; outer < p.places / p.inner; ++outer) {
+    const float* at = from.data() + outer * p.channels * p.inner;
+    if (p.inner == 1) widen_each(at, lows, highs);
+    else
+      for (size_t c = 0; c < lows.size(); ++c, at += p.inner) widen_one(at, p.inner, lows[c], highs[c]);
+  }
+  for (size_t c = 0; c < lows.size(); ++c) {
+    here.min = std::min(here.min, lows[c]);
+    here.max = std::max(here.max, highs[c]);
+    here.largest.push_back(lows[c] <= highs[c] ? std::max(std::abs(lows[c]), std::abs(highs[c])) : 0.0f);
+  }
+  if (const int64_t take = std::min(most, p.places); take > 0) {
+    SiteSeen::Part part{take, std::vector<float>(static_cast<size_t>(p.channels * take))};
     for (int64_t i = 0; i < take; ++i) {
       const auto place = std::min(p.places - 1, static_cast<int64_t>((static_cast<double>(i) + (take == p.places ? 0 : phase)) *
                                                                      static_cast<double>(p.places) / static_cast<double>(take)));
-      const float v = from[static_cast<size_t>((place / p.inner * p.channels + c) * p.inner + place % p.inner)];
-      values[static_cast<size_t>(c * (seen.kept + take) + seen.kept + i)] = std::isfinite(v) ? v : 0.0f;
+      const float* at = from.data() + place / p.inner * p.channels * p.inner + place % p.inner;
+      for (int64_t c = 0; c < p.channels; ++c) {
+        const float v = at[c * p.inner];
+        part.values[static_cast<size_t>(c * take + i)] = std::isfinite(v) ? v : 0.0f;
+      }
     }
+    here.parts.push_back(std::move(part));
   }
-  seen.values = std::move(values);
-  seen.kept += take;
+  merge(seen, std::move(here));
+}
+
+void merge(SiteSeen& seen, SiteSeen more) {
+  if (more.largest.empty()) return;
+  if (seen.largest.empty()) {
+    seen = std::move(more);
+    return;
+  }
+  if (seen.channels() != more.channels()) return;
+  seen.min = std::min(seen.min, more.min);
+  seen.max = std::max(seen.max, more.max);
+  for (size_t c = 0; c < seen.largest.size(); ++c) seen.largest[c] = std::max(seen.largest[c], more.largest[c]);
+  for (SiteSeen::Part& part : more.parts) seen.parts.push_back(std::move(part));
 }
 
 std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers,
@@ -165,6 +237,11 @@ std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const 
   if (seen.largest.empty() || !(seen.max > 0 || seen.min < 0)) return std::nullopt;
   const bool never_negative = seen.min >= 0;
   const float low = never_negative ? 0.0f : -127.0f, high = never_negative ? 255.0f : 127.0f;
+  if (range == RangeRule::whole && channels == ChannelRule::one_scale) {
+    const float scale = *std::max_element(seen.largest.begin(), seen.largest.end()) / high;
+    if (!std::isnormal(scale)) return std::nullopt;
+    return SiteQuantization{never_negative ? DType::u8 : DType::i8, scale, {}};
+  }
   const ReaderWeights w = look_at(readers, weights, seen.channels());
   const std::vector<double> power = powers(seen);
   SiteQuantization best;

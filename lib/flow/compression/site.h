@@ -12,12 +12,18 @@ namespace onecard {
 struct SiteSeen {
   float min = 0, max = 0;
   std::vector<float> largest;  // |x| per channel, over everything
-  std::vector<float> values;   // [channels, kept]: some of the places
-  int64_t kept = 0;
+  struct Part {
+    int64_t kept = 0;
+    std::vector<float> values;  // [channels, kept]
+  };
+  std::vector<Part> parts;  // some of the places, a part for each tensor seen
   int64_t channels() const { return static_cast<int64_t>(largest.size()); }
+  int64_t kept() const;
 };
 // Adds one tensor, of which at most `most` places are kept; NaN and infinity count as nothing.
 void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, double phase);
+// Adds what was seen elsewhere in the same value.
+void merge(SiteSeen& seen, SiteSeen more);
 
 // How a site's quantization is chosen.
 enum class RangeRule : uint8_t { whole /* smallest to largest */, least_error /* the clip with the least expected error of the sums */ };
