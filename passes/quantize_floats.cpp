@@ -2,7 +2,8 @@
 //   context.floats names the type. Inputs and outputs of the graph, and of bodies, keep theirs. A node stays in f32 when a constant that it reads
 //   holds a finite number beyond the type's largest, or would lose more than a hundredth of its norm (all of it, most often) to numbers too small for
 //   the type; when context.magnitudes has seen more than the largest in a value that it reads or gives, or less than the smallest in one that is
-//   divided by (or put under a root or a logarithm) or may be so small for its constant; and when its op is not defined on the type.
+//   divided by (or put under a root or a logarithm) or may be so small for its constant; when its op is not defined on the type; and when
+//   context.skip_layers names it.
 #include <cmath>
 #include <limits>
 #include <set>
@@ -113,7 +114,7 @@ class Rounder {
       const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), is_wide),
                  gives = std::any_of(node.outputs.begin(), node.outputs.end(), is_wide);
       if (!reads && !gives) continue;
-      if (is_fixed(node, 0)) {
+      if (is_fixed(node, 0) || is_skipped(node)) {
         stay(node);
         continue;
       }
@@ -134,6 +135,11 @@ class Rounder {
   }
 
  private:
+  bool is_skipped(const Node& node) const {
+    const auto& names = context_.skip_layers;
+    return !node.outputs.empty() && std::find(names.begin(), names.end(), node.output()->name) != names.end();
+  }
+
   // Why the node stays in f32; empty when it need not.
   std::string why_wide(const Node& node) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {

@@ -45,9 +45,11 @@ if [ "$quick" != --quick ]; then
   fi
 fi
 if [ -d ../shared/accept ]; then
+  run "accuracy guard" $python tests/e2e/guard.py build/release/onecard
   run "golden networks" $python ../shared/accept/goldens.py build/release/onecard
   run "hostile files" $python ../shared/accept/robust.py build/release/onecard --count 40
 else
+  skip "accuracy guard" "../shared is not beside the checkout"
   skip "golden networks" "../shared is not beside the checkout"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -3,15 +3,13 @@
 #include <CLI/CLI.hpp>
 
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "lib/report/report.h"
-#include "lib/runtime/data/npy.h"
 #include "lib/runtime/sizes.h"
 #include "tools/command.h"
 #include "tools/device_choice.h"
+#include "tools/label_task.h"
 
 namespace onecard {
 
@@ -29,36 +27,6 @@ struct DiffFlags {
   SizeOptions sizes;
   DataOptions data;
 };
-
-std::optional<LabelTask> task_of(const DiffFlags& o) {
-  require(!o.labels.empty() || (o.metric.empty() && !o.gates.max_drop_percent), ErrorKind::usage, "--metric and --max-drop need --labels FILE");
-  if (o.labels.empty()) return std::nullopt;
-  LabelTask task;
-  if (o.metric == "top5") task.top = 5;
-  else if (!o.metric.empty() && o.metric != "top1") comes_later("--metric " + o.metric, "this one has top1 and top5");
-  if (Path(o.labels).extension() == ".npy") {
-    task.labels = to_ints(read_npy(MappedFile::open(o.labels)->bytes()));
-    return task;
-  }
-  std::istringstream in(read_text(o.labels));
-  for (int64_t label = 0; in >> label;) task.labels.push_back(label);
-  require(in.eof(), ErrorKind::io, "--labels ", o.labels, ": entry ", task.labels.size() + 1, " is no whole number");
-  return task;
-}
-
-// A gate that nothing can break, or nothing keep, was meant in another unit.
-void check_gates(const Gates& g) {
-  const auto within = [](const char* flag, const std::optional<double>& limit, double low, double high, const char* meaning) {
-    require(!limit || (*limit >= low && *limit <= high), ErrorKind::usage, flag, " ", limit.value_or(0), ": ", meaning);
-  };
-  constexpr double kLargest = std::numeric_limits<double>::max();
-  within("--min-cosine", g.min_cosine, -1, 1, "a cosine is from -1 to 1");
-  within("--min-agreement", g.min_agreement, 0, 1, "a share of rows is from 0 to 1");
-  within("--min-sqnr", g.min_sqnr_db, -kLargest, kLargest, "a number of dB is wanted");
-  within("--max-abs", g.max_abs, 0, kLargest, "a distance is 0 or more");
-  within("--max-range-error", g.max_range_error, 0, kLargest, "a distance is 0 or more");
-  within("--max-drop", g.max_drop_percent, -100, 100, "percent points are from -100 to 100");
-}
 
 ordered_json metrics_json(const Comparison& c) {
   ordered_json j;
@@ -142,7 +110,8 @@ int run(const DiffFlags& o, const OpenNetwork& open) {
   if (!o.report.empty()) report_format(o.report), check_writable(o.report, "--report");
   if (!o.save_baseline.empty()) check_writable(o.save_baseline, "--save-baseline");
   DiffRequest request;
-  request.task = task_of(o);
+  require(!o.labels.empty() || (o.metric.empty() && !o.gates.max_drop_percent), ErrorKind::usage, "--metric and --max-drop need --labels FILE");
+  request.task = label_task(o.labels, o.metric);
   request.carry = carry_of(o.data);
   request.layers = o.layers || o.bisect;
   SampleOptions sample_options = sample_options_of(o.data, o.sizes);

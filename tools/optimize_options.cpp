@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "lib/report/report.h"
+#include "tools/label_task.h"
 
 namespace onecard {
 
@@ -18,6 +19,12 @@ constexpr std::string_view kCalibrationsToCome[] = {"entropy", "percentile", "ms
 template <size_t N>
 bool is_one_of(const std::string_view (&list)[N], const std::string& text) {
   return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
+
+// The shortest text that reads back as the same number.
+std::string number(double v) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, v).ptr};
 }
 
 void check_precision(const OptimizeOptions& o) {
@@ -70,11 +77,6 @@ void check_prune(const OptimizeOptions& o) {
 
 void check_not_yet(const OptimizeOptions& o) {
   if (!o.host_memory_limit.empty()) comes_later("--host-memory-limit", "this one limits the memory of the run: --memory-limit SIZE");
-  constexpr const char* kGuard = "this one measures afterwards: `onecard diff-accuracy MODEL BUNDLE --data PATH`";
-  if (!o.max_drop.empty()) comes_later("--max-drop", kGuard);
-  if (!o.labels.empty() || !o.metric.empty()) comes_later("--labels and --metric of optimize", kGuard);
-  if (!o.min_cosine.empty()) comes_later("--min-cosine", kGuard);
-  if (!o.min_sqnr.empty()) comes_later("--min-sqnr", kGuard);
   if (o.tune) comes_later("--tune", "this one chooses kernels by rule");
   if (o.suggest) comes_later("--suggest", "this one names the smallest feasible limit: --memory-limit 1");
   for (const auto& t : o.targets) {
@@ -84,6 +86,17 @@ void check_not_yet(const OptimizeOptions& o) {
             " contradict each other");
   }
   require(!o.allow_cpu_steps, ErrorKind::usage, "--allow-cpu-steps needs --target cuda:…, which comes in a later version");
+}
+
+bool has_guard(const OptimizeOptions& o) { return o.gates.min_cosine || o.gates.min_sqnr_db || o.gates.max_drop_percent; }
+
+void check_guard(const OptimizeOptions& o) {
+  check_gates(o.gates);
+  require(!o.labels.empty() || (o.metric.empty() && !o.gates.max_drop_percent), ErrorKind::usage, "--metric and --max-drop need --labels FILE");
+  require(o.labels.empty() || o.gates.max_drop_percent, ErrorKind::usage, "--labels FILE: say how much may be lost: --max-drop PERCENT");
+  if (!has_guard(o)) return;
+  require(!o.data.data.empty(), ErrorKind::usage, "--min-cosine, --min-sqnr and --max-drop are measured on samples: give --data PATH");
+  require(o.stop_after.empty(), ErrorKind::usage, "--stop-after leaves the network unfinished: its accuracy cannot be guarded");
 }
 
 void check_passes(const OptimizeOptions& o) {
@@ -125,11 +138,13 @@ void add_options(CLI::App& app, OptimizeOptions& o) {
   add_list(app, "--prune-skip", o.prune_skip, "comes in a later version");
   app.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
   app.add_option("--host-memory-limit", o.host_memory_limit, "comes in a later version");
-  app.add_option("--max-drop", o.max_drop, "comes in a later version");
-  app.add_option("--labels", o.labels, "comes in a later version");
-  app.add_option("--metric", o.metric, "comes in a later version");
-  app.add_option("--min-cosine", o.min_cosine, "comes in a later version");
-  app.add_option("--min-sqnr", o.min_sqnr, "comes in a later version");
+  app.add_option("--max-drop", o.gates.max_drop_percent,
+                 "the metric falls by at most so many percent points on the samples, else layers are left as they were (with --labels)");
+  app.add_option("--labels", o.labels, "one class per row of the first output, in the order of the samples: .npy of integers, or text");
+  app.add_option("--metric", o.metric, "top1 (default) or top5");
+  app.add_option("--min-cosine", o.gates.min_cosine,
+                 "every output's cosine to the original's is at least this on every sample, else layers are left as they were");
+  app.add_option("--min-sqnr", o.gates.min_sqnr_db, "the same for the signal to error, in dB");
   add_list(app, "--target", o.targets, "cpu: what the bundle is prepared for");
   app.add_flag("--allow-cpu-steps", o.allow_cpu_steps, "comes in a later version");
   app.add_flag("--tune", o.tune, "comes in a later version");
@@ -151,6 +166,7 @@ void check_usage(const OptimizeOptions& o) {
   check_precision(o);
   check_prune(o);
   check_not_yet(o);
+  check_guard(o);
   require(o.data.inputs.empty(), ErrorKind::usage, "optimize takes its samples from --data PATH, not from --input");
   check_passes(o);
   carry_of(o.data);
@@ -179,8 +195,9 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   r.carry_start = carry.starts;
   if (!o.calibration_cache.empty()) {
     r.calibration_cache = o.calibration_cache;
-    r.calibration = CalibrationMethod::minmax;         // ranges are all that a cache holds
+    r.calibration = CalibrationMethod::minmax;  // ranges are all that a cache holds
   }
+  if (has_guard(o)) r.guard = GuardRequest{o.gates, label_task(o.labels, o.metric)};
   r.dims = dims_of(o.sizes);
   r.shapes = shapes_of(o.sizes);
   r.verify_passes = o.verify_passes;
@@ -198,11 +215,17 @@ std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o
   if (r.samples) add("samples", std::to_string(r.samples->size()));
   for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);
   if (r.prune.amount > 0) {
-    char amount[32];
-    add("prune", std::string(amount, std::to_chars(amount, amount + sizeof amount, r.prune.amount).ptr));
+    add("prune", number(r.prune.amount));
     add("prune-scope", o.prune_scope.empty() ? "auto" : o.prune_scope);
     add("prune-repair", r.repair ? "auto" : "none");
   }
+  const auto gate = [&](const std::string& key, const std::optional<double>& limit) {
+    if (limit) add(key, number(*limit));
+  };
+  gate("min-cosine", o.gates.min_cosine);
+  gate("min-sqnr", o.gates.min_sqnr_db);
+  gate("max-drop", o.gates.max_drop_percent);
+  if (o.gates.max_drop_percent) add("metric", o.metric.empty() ? "top1" : o.metric);
   for (const auto& [name, shape] : shapes_of(o.sizes)) add("shape", name + ":" + Shape::of(shape).text());
   for (const auto& [name, value] : r.dims) add("dim", name + ":" + std::to_string(value));
   if (r.memory_limit_bytes) add("memory-limit", std::to_string(*r.memory_limit_bytes));

@@ -16,7 +16,8 @@ struct OptimizeOptions {
   SizeOptions sizes;
   DataOptions data;
   std::string precision = "f32", calibration, calibration_cache, prune, prune_scope, prune_score, prune_repair, memory_limit, stop_after,
-              host_memory_limit, max_drop, labels, metric, min_cosine, min_sqnr;
+              host_memory_limit, labels, metric;
+  Gates gates;
   std::vector<std::string> prune_only, prune_skip, targets, skip_pass, only_pass, print_after;
   bool allow_cpu_steps = false, tune = false, suggest = false, verify_passes = false;
 };

@@ -1,10 +1,93 @@
 #include "tools/optimize_report.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "tools/output.h"
 
 namespace onecard {
 
 using nlohmann::ordered_json;
+
+namespace {
+
+// Layers that are not integers or pruned as asked: those of the recipe and those that the guard raised.
+int64_t layers_raised(const PriceRow& row) { return static_cast<int64_t>(row.raised.size()); }
+
+double relative_time(const GuardResult& g, const PriceRow& row) {
+  const PriceRow& start = g.prices.front();  // nothing raised
+  return start.seconds > 0 ? row.seconds / start.seconds : 1;
+}
+
+const char* name_of(Raise raise) { return raise == Raise::unpruned ? "without zeros" : "as it was"; }
+
+ordered_json to_json(const GuardResult& g) {
+  ordered_json j = {{"holds", g.holds}, {"raised", ordered_json::array()}, {"price_list", ordered_json::array()}, {"layers", ordered_json::array()}};
+  for (const auto& [layer, how] : g.raised) j["raised"].push_back({{"layer", layer}, {"how", name_of(how)}});
+  for (const PriceRow& row : g.prices) {
+    ordered_json r = {{"layers_raised", layers_raised(row)}, {"outputs", ordered_json::array()}};
+    for (const Difference& d : row.accuracy.outputs)
+      r["outputs"].push_back({{"name", d.name}, {"cosine", d.worst.cosine}, {"sqnr_db", d.worst.sqnr_db}});
+    if (row.accuracy.task) r["drop_percent"] = row.accuracy.task->drop_percent();
+    r.update({{"weight_bytes_stored", row.stored_bytes}, {"relative_time", relative_time(g, row)}, {"holds", row.holds}, {"shipped", row.shipped}});
+    j["price_list"].push_back(std::move(r));
+  }
+  for (const LayerPrice& l : g.layers)
+    j["layers"].push_back({{"layers", l.layers}, {"raise", name_of(l.raise)}, {"relative_error", l.error}, {"bytes", l.bytes}});
+  return j;
+}
+
+// The worst output's figure.
+double least(const DiffResult& accuracy, double Comparison::*member) {
+  double worst = accuracy.outputs.empty() ? 0 : accuracy.outputs[0].worst.*member;
+  for (const Difference& d : accuracy.outputs) worst = std::min(worst, d.worst.*member);
+  return worst;
+}
+
+// Enough digits to tell 0.99999 from 1.
+std::string exact(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+ReportTable price_list(const GuardResult& g) {
+  const bool task = g.prices.front().accuracy.task.has_value();
+  ReportTable t{
+      "Price list: layers left as they were, and what that is worth (worst output on the worst sample; processor time of a run beside the first "
+      "row's)",
+      {{"layers", "cosine", "signal to error, dB", "bytes of weights, stored", "time", "holds", "shipped"}}};
+  if (task) t.rows[0].insert(t.rows[0].begin() + 3, "drop, percent points");
+  for (const PriceRow& row : g.prices) {
+    std::vector<std::string> cells{std::to_string(layers_raised(row)),
+                                   exact(least(row.accuracy, &Comparison::cosine)),
+                                   number_text(least(row.accuracy, &Comparison::sqnr_db)),
+                                   std::to_string(row.stored_bytes),
+                                   number_text(relative_time(g, row)),
+                                   row.holds ? "yes" : "",
+                                   row.shipped ? "yes" : ""};
+    if (task) cells.insert(cells.begin() + 3, number_text(row.accuracy.task->drop_percent()));
+    t.rows.push_back(std::move(cells));
+  }
+  return t;
+}
+
+bool is_raised(const GuardResult& g, const LayerPrice& l) {
+  const auto it = g.raised.find(l.layers.front());
+  return it != g.raised.end() && it->second >= l.raise;
+}
+
+void add_tables(const GuardResult& g, std::vector<ReportTable>& tables) {
+  tables.push_back(price_list(g));
+  if (g.layers.empty()) return;
+  ReportTable layers{"Layers in the order in which they are raised", {{"layer", "becomes", "relative error that goes", "bytes that come", "raised"}}};
+  for (const LayerPrice& l : g.layers)
+    layers.rows.push_back({l.layers.front() + (l.layers.size() > 1 ? " to " + l.layers.back() : ""), name_of(l.raise), number_text(l.error),
+                           std::to_string(l.bytes), is_raised(g, l) ? "yes" : ""});
+  tables.push_back(std::move(layers));
+}
+
+}  // namespace
 
 ordered_json to_json(const OptimizeResult& r, double seconds) {
   ordered_json j = {{"source_bytes", r.source_bytes},
@@ -30,11 +113,25 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
     for (const auto& t : r.recipes)
       j["recipes"].push_back({{"stage", t.stage}, {"name", t.name}, {"db", t.decibels}, {"float_layers", t.float_layers}, {"chosen", t.chosen}});
   }
+  if (r.guard) j["guard"] = to_json(*r.guard);
   j["notes"] = r.notes;
   j["details"] = r.details;
   j["seconds"] = seconds;
   j["peak_rss_bytes"] = peak_rss_bytes();
   return j;
+}
+
+std::string guard_text(const GuardResult& g) {
+  const auto shipped = std::find_if(g.prices.begin(), g.prices.end(), [](const PriceRow& r) { return r.shipped; });
+  if (shipped == g.prices.end()) return "";
+  const auto whole = std::count_if(g.raised.begin(), g.raised.end(), [](const auto& r) { return r.second == Raise::whole; });
+  const auto unpruned = static_cast<std::ptrdiff_t>(g.raised.size()) - whole;
+  std::string text = "accuracy guard holds: " + std::to_string(whole) + (whole == 1 ? " layer" : " layers") + " left as in the original";
+  if (unpruned > 0) text += ", " + std::to_string(unpruned) + " without zeros";
+  text += ", worst output " + number_text(least(shipped->accuracy, &Comparison::sqnr_db)) + " dB, cosine " +
+          exact(least(shipped->accuracy, &Comparison::cosine));
+  if (shipped->accuracy.task) text += ", drop " + number_text(shipped->accuracy.task->drop_percent()) + " points";
+  return text + ", weights " + bytes_text(g.prices.front().stored_bytes) + " -> " + bytes_text(shipped->stored_bytes);
 }
 
 std::string verdict(const OptimizeResult& r, const std::string& out) {
@@ -72,6 +169,7 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
       recipes.rows.push_back({t.stage, t.name, number_text(t.decibels), std::to_string(t.float_layers), t.chosen ? "yes" : ""});
     tables.push_back(std::move(recipes));
   }
+  if (r.guard) add_tables(*r.guard, tables);
   if (!r.notes.empty()) {
     ReportTable notes{"Notes", {{"note"}}};
     for (const auto* list : {&r.notes, &r.details})

@@ -8,9 +8,10 @@
 
 namespace onecard {
 
-// What `optimize` found out: the object of --json, the tables of a report, the closing line.
+// What `optimize` found out: the object of --json, the tables of a report, a line about the guard, the closing line.
 nlohmann::ordered_json to_json(const OptimizeResult& result, double seconds);
 std::vector<ReportTable> tables_of(const OptimizeResult& result);
+std::string guard_text(const GuardResult& guard);
 std::string verdict(const OptimizeResult& result, const std::string& out);
 
 }  // namespace onecard

@@ -5,6 +5,7 @@
 #include "lib/base/parallel.h"
 #include "lib/bundle/bundle.h"
 #include "lib/bundle/bytes.h"
+#include "lib/bundle/stored_size.h"
 #include "lib/ir/text.h"
 
 namespace onecard {
@@ -39,6 +40,12 @@ struct Pieces {
   size_t count() const { return (bytes.size() + format::kChunkBytes - 1) / format::kChunkBytes; }
   std::span<const std::byte> at(size_t k) const { return bytes.subspan(k * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - k * format::kChunkBytes)); }
 };
+
+// `text`: what string_bytes makes of a tensor of strings.
+Pieces pieces_of(const Tensor& t, const Bytes& text) {
+  if (t.dtype() == DType::string) return {text, 1};
+  return {std::span(t.raw(), static_cast<size_t>(t.bytes())), static_cast<size_t>(std::max(1, info(t.dtype()).bits / 8))};
+}
 
 using WriteBytes = std::function<void(std::span<const std::byte>)>;
 
@@ -206,16 +213,15 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
     const ConstTensor t = materialize(constant);
     const bool strings = t->dtype() == DType::string;
     const Bytes text_bytes = strings ? string_bytes(*t) : Bytes();
-    const auto bytes = strings ? std::span<const std::byte>(text_bytes) : std::span(t->raw(), static_cast<size_t>(t->bytes()));
+    const Pieces pieces = pieces_of(*t, text_bytes);
     write(std::span(kZeros).first(align_section(file.written() - start) - (file.written() - start)));
     const uint64_t offset = file.written() - start;
-    const Pieces pieces{bytes, static_cast<size_t>(std::max(1, info(t->dtype()).bits / 8))};
     const Encoded e = write_encoded(pieces, !strings, write, [&](size_t taken) {
       done_bytes += taken;
       if (progress) progress(static_cast<double>(done_bytes) / static_cast<double>(all_bytes));
     });
     write_record(index, *t, e, offset);
-    sizes.weight_bytes += static_cast<int64_t>(bytes.size());
+    sizes.weight_bytes += static_cast<int64_t>(pieces.bytes.size());
     sizes.weight_bytes_stored += static_cast<int64_t>(e.bytes());
   }
   require(index.bytes.size() == index_bytes, ErrorKind::internal, "the bundle's index is ", index.bytes.size(), " bytes, not ", index_bytes);
@@ -243,6 +249,26 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
   sizes.file_bytes = static_cast<int64_t>(file.written());
   file.commit();
   return sizes;
+}
+
+int64_t StoredSizes::of(const ConstTensor& constant) {
+  Known& known = known_[constant.get()];
+  if (known.tensor.lock() == constant) return known.bytes;
+  const ConstTensor t = materialize(constant);
+  const bool strings = t->dtype() == DType::string;
+  const Bytes text_bytes = strings ? string_bytes(*t) : Bytes();
+  const Pieces pieces = pieces_of(*t, text_bytes);
+  const auto nowhere = [](std::span<const std::byte>) {};
+  known = {constant, static_cast<int64_t>(write_encoded(pieces, !strings, nowhere, [](size_t) {}).bytes())};
+  return known.bytes;
+}
+
+int64_t StoredSizes::of(const Graph& graph) {
+  Numbering numbering;
+  to_text(graph, ConstantText::reference, [&](const ConstTensor& t) { return numbering(t); });
+  int64_t bytes = 0;
+  for (const ConstTensor& t : numbering.order) bytes += of(t);
+  return bytes;
 }
 
 }  // namespace onecard

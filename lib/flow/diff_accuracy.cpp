@@ -27,11 +27,6 @@ Tensor plain_form(const Tensor& t) {
   return is_float(t.dtype()) && t.dtype() != DType::f32 && t.dtype() != DType::f64 ? convert(t, DType::f32) : t.clone();
 }
 
-Comparison compare_sides(const Tensor& candidate, const Tensor& reference) {
-  if (candidate.type() == reference.type() && !candidate.type().quant) return compare(candidate, reference);
-  return compare(plain_form(candidate), plain_form(reference));
-}
-
 void collect_origins(const Graph& graph, std::set<std::string>& origins) {
   for (const Value& v : graph.values())
     if (!v.constant) origins.insert(v.origin.begin(), v.origin.end());
@@ -55,10 +50,27 @@ std::vector<size_t> places(const std::vector<Value*>& in, const std::vector<Valu
   return found;
 }
 
-// How many rows have their label among the largest elements.
+}  // namespace
+
+Comparison compare_sides(const Tensor& candidate, const Tensor& reference) {
+  if (candidate.type() == reference.type() && !candidate.type().quant) return compare(candidate, reference);
+  return compare(plain_form(candidate), plain_form(reference));
+}
+
+int64_t count_classes(const Tensor& scores) {
+  size_t rank = scores.dims().size();
+  while (rank > 2 && scores.dims()[rank - 1] == 1) --rank;
+  return rank == 0 ? 1 : scores.dims()[rank - 1];
+}
+
+int64_t count_rows(const Tensor& scores) {
+  const int64_t width = count_classes(scores);
+  return width > 0 ? scores.elements() / width : 0;
+}
+
 int64_t count_right(const Tensor& scores, const LabelTask& task, size_t first_label) {
   const auto values = to_doubles(scores);
-  const int64_t width = scores.rank() == 0 ? 1 : scores.dims().back(), rows = width > 0 ? scores.elements() / width : 0;
+  const int64_t width = count_classes(scores), rows = count_rows(scores);
   require(first_label + static_cast<size_t>(rows) <= task.labels.size(), ErrorKind::usage, "--labels: ", task.labels.size(),
           " labels are fewer than the rows of the first output");
   int64_t right = 0;
@@ -72,6 +84,8 @@ int64_t count_right(const Tensor& scores, const LabelTask& task, size_t first_la
   }
   return right;
 }
+
+namespace {
 
 class Comparing {
  public:
@@ -170,8 +184,7 @@ class Comparing {
     const Tensor& scores = reference_outputs_.at(0);
     right_reference_ += count_right(scores, *request_.task, rows_);
     right_candidate_ += count_right(candidate_now_.at(0), *request_.task, rows_);
-    const int64_t width = scores.rank() == 0 ? 1 : scores.dims().back();
-    rows_ += width > 0 ? static_cast<size_t>(scores.elements() / width) : 0;
+    rows_ += static_cast<size_t>(count_rows(scores));
   }
 
   const DiffRequest& request_;

@@ -38,6 +38,15 @@ struct TaskScore {
   double drop_percent() const { return 100 * (reference - candidate); }
 };
 
+// One tensor of the candidate beside the reference's; sides of different precision are compared as the numbers that they stand for.
+Comparison compare_sides(const Tensor& candidate, const Tensor& reference);
+// Scores lie along the last axis; axes of extent 1 behind [rows, classes] do not count, as in [8, 1000, 1, 1].
+int64_t count_classes(const Tensor& scores);
+int64_t count_rows(const Tensor& scores);
+// How many rows of the scores have their label, the first one's at `first_label`, among the task's `top` largest elements. Raises usage when a label
+// is missing or is no class.
+int64_t count_right(const Tensor& scores, const LabelTask& task, size_t first_label);
+
 struct DiffRequest {
   GraphPtr reference, candidate;          // with the same inputs and outputs, by name
   const SampleSource* samples = nullptr;  // for the reference

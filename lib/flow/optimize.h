@@ -10,6 +10,7 @@
 #include "lib/bundle/bundle.h"
 #include "lib/device/device.h"
 #include "lib/flow/compression/compress.h"
+#include "lib/flow/guard.h"
 #include "lib/plan/plan.h"
 #include "lib/runtime/data/samples.h"
 #include "passes/pipeline.h"
@@ -18,6 +19,12 @@ namespace onecard {
 
 // Which ranges calibration finds.
 enum class CalibrationMethod { automatic /* recipes compete */, minmax };
+
+// What the compressed network must keep of the original on the samples, else layers are left as they were.
+struct GuardRequest {
+  Gates gates;
+  std::optional<LabelTask> task;  // with gates.max_drop_percent
+};
 
 // What `optimize` is asked to do, beyond the model itself.
 struct OptimizeRequest {
@@ -39,7 +46,8 @@ struct OptimizeRequest {
   std::vector<std::pair<std::string, std::string>> carry;  // OUT, IN
   std::vector<size_t> carry_start{0};
   std::optional<Path> calibration_cache;
-  SymbolValues dims;  // sizes that the memory figures hold for
+  std::optional<GuardRequest> guard;  // needs samples
+  SymbolValues dims;                  // sizes that the memory figures hold for
   std::map<std::string, Dims> shapes;
   std::optional<int64_t> memory_limit_bytes;
   bool verify_passes = false;
@@ -58,6 +66,7 @@ struct OptimizeResult {
   int64_t nodes_before = 0, nodes_after = 0;
   std::vector<PassRecord> passes;
   std::vector<RecipeRecord> recipes;        // what compression tried
+  std::optional<GuardResult> guard;         // with its price list
   std::vector<std::string> notes, details;  // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;

@@ -5,6 +5,7 @@
 
 #include "lib/flow/calibrate.h"
 #include "lib/flow/compression/compress.h"
+#include "lib/flow/guarded_passes.h"
 #include "lib/flow/magnitudes.h"
 #include "lib/flow/one_thread.h"
 
@@ -44,6 +45,18 @@ int64_t layers_in_bodies(const Graph& graph, int depth) {
   return count;
 }
 
+// What the float pipeline makes of the original with these zeros.
+GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune) {
+  PassContext context;
+  context.prune = prune;
+  Graph graph = request.source->clone();
+  PipelineOptions quiet;
+  quiet.skip = request.pipeline.skip;
+  quiet.only = request.pipeline.only;
+  run_pipeline(graph, context, float_pipeline(), quiet);
+  return std::make_shared<const Graph>(std::move(graph));
+}
+
 // Lets recipes compete where there are samples to judge them by, and hands the passes what won.
 void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
   // A cache holds ranges, so ranges are then all that calibration looks for.
@@ -59,18 +72,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.workers = workers_of(device);
   const OneThread one;
   Compression done = compress(
-      asked, 
-      [&](const PruneOptions& prune) {
-        PassContext inner;
-        inner.prune = prune;
-        Graph graph = request.source->clone();
-        PipelineOptions quiet;
-        quiet.skip = request.pipeline.skip;
-        quiet.only = request.pipeline.only;
-        run_pipeline(graph, inner, float_pipeline(), quiet);
-        return std::make_shared<const Graph>(std::move(graph));
-      },
-      device, *request.samples, progress);
+      asked, [&](const PruneOptions& prune) { return float_network(request, prune); }, device, *request.samples, progress);
   context.prune.scope = done.scope;
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
@@ -113,6 +115,11 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   context.weights = request.weights;
   context.activations = request.activations;
   context.floats = request.floats;
+  std::unique_ptr<AccuracyMeter> meter;
+  if (request.guard) {
+    progress("original answers", 0);
+    meter = guard_meter(request, device);  // before the long work: labels that do not fit are told at once
+  }
   compress_with_samples(request, device, progress, context, result);
   Graph graph = request.source->clone();
   progress("passes", 0);
@@ -131,6 +138,10 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
     }
   }
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
+  if (meter && !done.stopped) {
+    guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}) : nullptr, *meter, progress, context, result);
+    meter.reset();
+  }
   if (!done.stopped) {
     PipelineOptions rest = request.pipeline;
     if (rest.stop_after) rest.stop_after->occurrence -= done.runs_of_stop;

@@ -94,6 +94,32 @@ with tempfile.TemporaryDirectory() as tmp:
          then=lambda d: all(p["name"] != "fold_batch_norm_into_conv" or p["changes"] == 0 for p in json.loads(d.stdout)["passes"]))
     case("an unknown pass", ["optimize", model, "-o", "s.onecard", "--skip-pass", "nope"], 2, err="nope")
     case("int8 needs data", ["optimize", model, "-o", "z.onecard", "--precision", "int8"], 2, err="--data")
+    for gate in (["--min-cosine", "0.9"], ["--min-sqnr", "20"], ["--max-drop", "1", "--labels", "labels.txt"]):
+        case(f"{gate[0]} needs data", ["optimize", model, "-o", "z.onecard", *gate], 2, err="--data")
+    case("--max-drop needs labels", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--data", calibration, "--max-drop", "1"], 2, err="--labels")
+    case("labels and no drop", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--labels", "labels.txt"], 2, err="--max-drop")
+    case("a guard of a pipeline that ends early", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--min-sqnr", "20", "--stop-after", "fuse_gelu"], 2, err="--stop-after")
+    case("a cosine above 1 in optimize", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--min-cosine", "3"], 2, err="from -1 to 1")
+    pathlib.Path("labels.txt").write_text("1 2 3")
+    case("labels that are too few are told at once", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--max-drop", "1", "--labels", "labels.txt"], 2, err="3 labels are fewer")
+    case("labels of a metric that there is not", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--max-drop", "1", "--labels", "labels.txt", "--metric", "bleu"], 2, err="top1 and top5")
+
+    def guarded(done):
+        report = json.loads(done.stdout)["guard"]
+        prices, shipped = report["price_list"], [p for p in report["price_list"] if p["shipped"]]
+        return report["holds"] and len(shipped) == 1 and shipped[0]["holds"] and 0 < len(report["raised"]) < prices[-1]["layers_raised"] and shipped[0]["outputs"][0]["sqnr_db"] >= 45
+
+    case("the guard raises layers", ["optimize", model, "-o", "guarded.onecard", "--precision", "int8", "--data", calibration, "--min-sqnr", "45", "--report", "guard.md", "--json"], 0, then=guarded)
+    case("and the file holds the gate", ["diff-accuracy", model, "guarded.onecard", "--data", calibration, "--min-sqnr", "45"], 0)
+    case("which plain int8 does not", ["diff-accuracy", model, "i.onecard", "--data", calibration, "--min-sqnr", "45"], 1)
+    case("the report has the price list", ["devices"], 0, then=lambda d: "Price list" in pathlib.Path("guard.md").read_text() and "Layers in the order" in pathlib.Path("guard.md").read_text())
+    case("a guard of zeros", ["optimize", model, "-o", "g.onecard", "--prune", "0.9", "--data", calibration, "--min-cosine", "0.999", "--json"], 0,
+         then=lambda d: any(r["how"] == "as it was" for r in json.loads(d.stdout)["guard"]["raised"]))
+    case("a guard of what loses nothing", ["optimize", model, "-o", "g.onecard", "--data", calibration, "--min-cosine", "0.999", "--json"], 0, then=lambda d: json.loads(d.stdout)["guard"]["raised"] == [])
+    pathlib.Path("z.onecard").write_text("an older file")
+    case("a guard that cannot hold", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--min-sqnr", "200", "--quiet"], 1, err="cannot hold",
+         then=lambda d: len(d.stderr.splitlines()) == 1 and pathlib.Path("z.onecard").read_text() == "an older file")
+    pathlib.Path("z.onecard").unlink()
     case("unknown precision", ["optimize", model, "-o", "z.onecard", "--precision", "int3"], 2)
     case("prune more than all", ["optimize", model, "-o", "z.onecard", "--prune", "1.5"], 2)
     case("what a later version brings is refused", ["optimize", model, "-o", "z.onecard", "--precision", "int4-weights"], 2)

@@ -1,0 +1,64 @@
+#pragma once
+#include <memory>
+
+#include "lib/flow/diff_accuracy.h"
+#include "lib/runtime/team.h"
+
+namespace onecard {
+
+// Sums over the elements of one float output over all samples.
+struct OutputTotals {
+  double power = 0, error = 0;  // of the original's numbers, of the differences
+  double candidate_power = 0, product = 0;
+  double decibels() const;  // 10 log10(power / error): infinity when equal
+  double cosine() const;
+};
+
+// How far a candidate is from the original over some samples.
+struct Measured {
+  DiffResult accuracy;                              // per output worst and mean over the samples, and the task: as diff_accuracy gives it
+  std::vector<OutputTotals> totals;                 // per output; zeros where it holds no floats
+  std::vector<std::vector<double>> relative_error;  // per sample and output: error power / power
+  double seconds = 0;                               // of processor time, all the candidate's runs, planning left out
+};
+
+// Holds candidates against one original on the same samples. Each sample is run once on either side, one sample a worker in memory at a time; of the
+// original's answers up to kMostKeptAnswerBytes are kept, the others computed again. States are carried on, each side its own. Figures do not depend
+// on the number of workers.
+class AccuracyMeter {
+ public:
+  static constexpr int64_t kMostKeptAnswerBytes = int64_t{64} << 20;
+  // `which`: indices of the samples in the order in which they are run; `carry.starts` counts their places in it. Raises usage when labels and rows
+  // differ in number.
+  AccuracyMeter(GraphPtr original, Device& device, int workers, const SampleSource& samples, std::vector<size_t> which, Carry carry,
+                std::optional<LabelTask> task);
+  ~AccuracyMeter();
+  size_t size() const { return which_.size(); }
+  const Carry& carry() const { return carry_; }
+  // The candidate has the original's inputs and outputs, in order. Over all samples, or over these places of `which` (no task then; where states are
+  // carried they must be the first ones, in order).
+  Measured measure(const GraphPtr& candidate);
+  Measured measure(const GraphPtr& candidate, const std::vector<size_t>& places);
+
+ private:
+  using Answers = std::vector<Tensor>;
+  struct Row;
+  void answer_all();
+  // The original's answers: kept ones, or computed on `into`.
+  const Answers& answer(size_t place, int worker, Answers& into);
+  Row compared(const Team& candidate, size_t place, int worker, const Answers& got_before, Answers wanted_before);
+  int workers() const { return carry_.pairs.empty() ? original_.workers() : 1; }  // a run that waits for the one before cannot go on beside it
+
+  Device& device_;
+  const SampleSource& samples_;
+  std::shared_ptr<SharedWeights> weights_;
+  Team original_;
+  std::vector<size_t> which_;
+  Carry carry_;
+  std::optional<LabelTask> task_;
+  int64_t right_ = 0, rows_ = 0;                      // of the original
+  std::vector<size_t> first_row_;                     // per place
+  std::vector<std::shared_ptr<const Answers>> kept_;  // per place; null: not kept
+};
+
+}  // namespace onecard
