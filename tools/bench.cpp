@@ -1,7 +1,5 @@
 #include "lib/runtime/bench.h"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -102,20 +100,20 @@ int run(const BenchFlags& o, const OpenNetwork& open) {
 
 }  // namespace
 
-Action set_up_bench(CLI::App& app, const OpenNetwork& open) {
+Action set_up_bench(Flags& flags, const OpenNetwork& open) {
   auto o = std::make_shared<BenchFlags>();
-  app.add_option("MODEL", o->model, "the model or bundle")->required();
-  app.add_option("--warmup", o->bench.warmup, "runs before measuring (default 3)")->check(CLI::NonNegativeNumber);
-  app.add_option("--iterations", o->bench.iterations, "at least so many runs (default 20)");
-  app.add_option("--duration", o->bench.seconds, "and at least so many seconds (default 1)")->check(CLI::NonNegativeNumber);
-  app.add_flag("--layers", o->layers, "time, bytes and flops of every step too, measured apart");
-  app.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
-  add_options(app, o->data, RandomInputs::allowed);
-  add_options(app, o->source);
-  add_options(app, o->sizes);
-  add_options(app, o->device);
-  add_options(app, o->output);
-  app.footer(
+  flags.add_required("MODEL", o->model, "the model or bundle");
+  flags.add_not_negative("--warmup", o->bench.warmup, "runs before measuring (default 3)");
+  flags.add_option("--iterations", o->bench.iterations, "at least so many runs (default 20)");
+  flags.add_not_negative("--duration", o->bench.seconds, "and at least so many seconds (default 1)");
+  flags.add_flag("--layers", o->layers, "time, bytes and flops of every step too, measured apart");
+  flags.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
+  add_options(flags, o->data, RandomInputs::allowed);
+  add_options(flags, o->source);
+  add_options(flags, o->sizes);
+  add_options(flags, o->device);
+  add_options(flags, o->output);
+  flags.footer(
       "Without inputs: --random 1. load_ms runs from opening the file to the end of the first run.\nExample:\n  onecard bench resnet50.onecard --dim "
       "batch=8 --threads 4 --layers");
   return [o, open] { return run(*o, open); };

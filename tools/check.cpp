@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include <nlohmann/json.hpp>
 
 #include "lib/onnx/import.h"
@@ -43,13 +41,13 @@ int run(const CheckFlags& o) {
 
 }  // namespace
 
-Action set_up_check(CLI::App& app, const OpenNetwork&) {
+Action set_up_check(Flags& flags, const OpenNetwork&) {
   auto o = std::make_shared<CheckFlags>();
-  app.add_option("MODEL", o->model, "the .onnx file")->required();
-  add_options(app, o->source);
-  add_list(app, "--shape", o->sizes.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
-  add_options(app, o->output);
-  app.footer("Exit 3 when nodes are not supported, all of them listed.\nExample:\n  onecard check resnet50.onnx");
+  flags.add_required("MODEL", o->model, "the .onnx file");
+  add_options(flags, o->source);
+  flags.add_list("--shape", o->sizes.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
+  add_options(flags, o->output);
+  flags.footer("Exit 3 when nodes are not supported, all of them listed.\nExample:\n  onecard check resnet50.onnx");
   return [o] { return run(*o); };
 }
 

@@ -9,10 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/bundle/bundle.h"
 #include "lib/ir/graph.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/flags.h"
 
 namespace onecard {
 
@@ -42,19 +39,19 @@ using Action = std::function<int()>;
 struct Command {
   const char* name;
   const char* summary;
-  Action (*set_up)(CLI::App& app, const OpenNetwork& open);  // adds the flags
+  Action (*set_up)(Flags& flags, const OpenNetwork& open);  // adds the flags
 };
 
-Action set_up_run(CLI::App& app, const OpenNetwork& open);
-Action set_up_bench(CLI::App& app, const OpenNetwork& open);
-Action set_up_inspect(CLI::App& app, const OpenNetwork& open);
-Action set_up_optimize(CLI::App& app, const OpenNetwork& open);
-Action set_up_diff_accuracy(CLI::App& app, const OpenNetwork& open);
-Action set_up_check(CLI::App& app, const OpenNetwork& open);
-Action set_up_export(CLI::App& app, const OpenNetwork& open);
-Action set_up_passes(CLI::App& app, const OpenNetwork& open);
-Action set_up_ops(CLI::App& app, const OpenNetwork& open);
-Action set_up_devices(CLI::App& app, const OpenNetwork& open);
+Action set_up_run(Flags& flags, const OpenNetwork& open);
+Action set_up_bench(Flags& flags, const OpenNetwork& open);
+Action set_up_inspect(Flags& flags, const OpenNetwork& open);
+Action set_up_optimize(Flags& flags, const OpenNetwork& open);
+Action set_up_diff_accuracy(Flags& flags, const OpenNetwork& open);
+Action set_up_check(Flags& flags, const OpenNetwork& open);
+Action set_up_export(Flags& flags, const OpenNetwork& open);
+Action set_up_passes(Flags& flags, const OpenNetwork& open);
+Action set_up_ops(Flags& flags, const OpenNetwork& open);
+Action set_up_devices(Flags& flags, const OpenNetwork& open);
 
 // Parses the command line, runs one command and turns every error into its exit code and one sentence: the only catch of a program.
 int run_program(int argc, char** argv, const char* name, const char* summary, std::span<const Command> commands, const OpenNetwork& open);

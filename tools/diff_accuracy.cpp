@@ -1,7 +1,5 @@
 #include "lib/flow/diff_accuracy.h"
 
-#include <CLI/CLI.hpp>
-
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -148,29 +146,29 @@ int run(const DiffFlags& o, const OpenNetwork& open) {
 
 }  // namespace
 
-Action set_up_diff_accuracy(CLI::App& app, const OpenNetwork& open) {
+Action set_up_diff_accuracy(Flags& flags, const OpenNetwork& open) {
   auto o = std::make_shared<DiffFlags>();
-  app.add_option("REFERENCE", o->reference, "the model or bundle that is right")->required();
-  app.add_option("CANDIDATE", o->candidate, "the model or bundle that is measured")->required();
-  app.add_option("--labels", o->labels, "one class per row of the first output: .npy of integers, or text");
-  app.add_option("--metric", o->metric, "top1 (default) or top5");
-  app.add_flag("--layers", o->layers, "compare every tensor that both sides still have");
-  app.add_flag("--bisect", o->bisect, "name the first layer that breaks a threshold (range error 1e-3 where no gate is set)");
-  app.add_option("--min-cosine", o->gates.min_cosine, "every output's cosine is at least this");
-  app.add_option("--min-sqnr", o->gates.min_sqnr_db, "every output's signal to noise is at least so many dB");
-  app.add_option("--max-abs", o->gates.max_abs, "every output's largest difference is at most this");
-  app.add_option("--max-range-error", o->gates.max_range_error, "the same, as a share of the output's range");
-  app.add_option("--max-drop", o->gates.max_drop_percent, "the metric falls by at most so many percent points");
-  app.add_option("--min-agreement", o->gates.min_agreement, "share of rows whose largest element is the same, at least");
-  app.add_option("--save-baseline", o->save_baseline, "keep the distances in this file");
-  app.add_option("--against-baseline", o->against_baseline, "fail when something is more than a tenth worse than in this file");
-  app.add_option("--report", o->report, "FILE.html, FILE.md, FILE.json or FILE.junit.xml");
-  add_options(app, o->data, RandomInputs::allowed);
-  add_options(app, o->source);
-  add_options(app, o->sizes);
-  add_options(app, o->device);
-  add_options(app, o->output);
-  app.footer("Example:\n  onecard diff-accuracy resnet50.onnx resnet50.onecard --data evaluation/ --min-cosine 0.999 --layers");
+  flags.add_required("REFERENCE", o->reference, "the model or bundle that is right");
+  flags.add_required("CANDIDATE", o->candidate, "the model or bundle that is measured");
+  flags.add_option("--labels", o->labels, "one class per row of the first output: .npy of integers, or text");
+  flags.add_option("--metric", o->metric, "top1 (default) or top5");
+  flags.add_flag("--layers", o->layers, "compare every tensor that both sides still have");
+  flags.add_flag("--bisect", o->bisect, "name the first layer that breaks a threshold (range error 1e-3 where no gate is set)");
+  flags.add_option("--min-cosine", o->gates.min_cosine, "every output's cosine is at least this");
+  flags.add_option("--min-sqnr", o->gates.min_sqnr_db, "every output's signal to noise is at least so many dB");
+  flags.add_option("--max-abs", o->gates.max_abs, "every output's largest difference is at most this");
+  flags.add_option("--max-range-error", o->gates.max_range_error, "the same, as a share of the output's range");
+  flags.add_option("--max-drop", o->gates.max_drop_percent, "the metric falls by at most so many percent points");
+  flags.add_option("--min-agreement", o->gates.min_agreement, "share of rows whose largest element is the same, at least");
+  flags.add_option("--save-baseline", o->save_baseline, "keep the distances in this file");
+  flags.add_option("--against-baseline", o->against_baseline, "fail when something is more than a tenth worse than in this file");
+  flags.add_option("--report", o->report, "FILE.html, FILE.md, FILE.json or FILE.junit.xml");
+  add_options(flags, o->data, RandomInputs::allowed);
+  add_options(flags, o->source);
+  add_options(flags, o->sizes);
+  add_options(flags, o->device);
+  add_options(flags, o->output);
+  flags.footer("Example:\n  onecard diff-accuracy resnet50.onnx resnet50.onecard --data evaluation/ --min-cosine 0.999 --layers");
   return [o, open] { return run(*o, open); };
 }
 

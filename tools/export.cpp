@@ -1,7 +1,5 @@
 #include "lib/onnx/export.h"
 
-#include <CLI/CLI.hpp>
-
 #include <nlohmann/json.hpp>
 
 #include "tools/command.h"
@@ -36,12 +34,12 @@ int run(const ExportFlags& o, const OpenNetwork& open) {
 
 }  // namespace
 
-Action set_up_export(CLI::App& app, const OpenNetwork& open) {
+Action set_up_export(Flags& flags, const OpenNetwork& open) {
   auto o = std::make_shared<ExportFlags>();
-  app.add_option("BUNDLE", o->bundle, "the .onecard file")->required();
-  app.add_option("-o,--output", o->out, "the .onnx file to write")->required();
-  add_options(app, o->output);
-  app.footer("Example:\n  onecard export resnet50.onecard -o resnet50-int8.onnx");
+  flags.add_required("BUNDLE", o->bundle, "the .onecard file");
+  flags.add_required("-o,--output", o->out, "the .onnx file to write");
+  add_options(flags, o->output);
+  flags.footer("Example:\n  onecard export resnet50.onecard -o resnet50-int8.onnx");
   return [o, open] { return run(*o, open); };
 }
 

@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -155,19 +153,19 @@ int run(const InspectFlags& o, const OpenNetwork& open) {
 
 }  // namespace
 
-Action set_up_inspect(CLI::App& app, const OpenNetwork& open) {
+Action set_up_inspect(Flags& flags, const OpenNetwork& open) {
   auto o = std::make_shared<InspectFlags>();
-  app.add_option("MODEL", o->model, "the model or bundle")->required();
-  app.add_flag("--graph", o->graph, "the network as text");
-  app.add_flag("--plan", o->plan, "steps, kernels and buffers for the sizes given");
-  app.add_flag("--memory", o->memory, "what a run needs at the sizes given");
-  app.add_flag("--weights", o->weights, "type, encoding and size of every constant");
-  app.add_option("--memory-limit", o->memory_limit, "plan under this limit");
-  add_options(app, o->source);
-  add_options(app, o->sizes);
-  add_options(app, o->device);
-  add_options(app, o->output);
-  app.footer("Reads no weights. Example:\n  onecard inspect resnet50.onecard --plan --dim batch=4 --json");
+  flags.add_required("MODEL", o->model, "the model or bundle");
+  flags.add_flag("--graph", o->graph, "the network as text");
+  flags.add_flag("--plan", o->plan, "steps, kernels and buffers for the sizes given");
+  flags.add_flag("--memory", o->memory, "what a run needs at the sizes given");
+  flags.add_flag("--weights", o->weights, "type, encoding and size of every constant");
+  flags.add_option("--memory-limit", o->memory_limit, "plan under this limit");
+  add_options(flags, o->source);
+  add_options(flags, o->sizes);
+  add_options(flags, o->device);
+  add_options(flags, o->output);
+  flags.footer("Reads no weights. Example:\n  onecard inspect resnet50.onecard --plan --dim batch=4 --json");
   return [o, open] { return run(*o, open); };
 }
 

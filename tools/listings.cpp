@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include <nlohmann/json.hpp>
 
 #include "lib/base/parallel.h"
@@ -17,10 +15,10 @@ using nlohmann::ordered_json;
 using Rows = std::vector<std::vector<std::string>>;
 
 // Sets up a command without flags of its own, whose result is one table: `make` adds rows (the first is the head) and JSON entries.
-Action listing(CLI::App& app, const char* name, void (*make)(Rows& rows, ordered_json& list)) {
+Action listing(Flags& flags, const char* name, void (*make)(Rows& rows, ordered_json& list)) {
   auto o = std::make_shared<OutputOptions>();
-  add_options(app, *o);
-  app.footer(std::string("Example:\n  onecard ") + name + " --json");
+  add_options(flags, *o);
+  flags.footer(std::string("Example:\n  onecard ") + name + " --json");
   return [o, name, make] {
     const Output output(*o);
     Rows rows;
@@ -74,7 +72,7 @@ void list_devices(Rows& rows, ordered_json& list) {
 
 }  // namespace
 
-Action set_up_passes(CLI::App& app, const OpenNetwork&) { return listing(app, "passes", list_passes); }
-Action set_up_devices(CLI::App& app, const OpenNetwork&) { return listing(app, "devices", list_devices); }
+Action set_up_passes(Flags& flags, const OpenNetwork&) { return listing(flags, "passes", list_passes); }
+Action set_up_devices(Flags& flags, const OpenNetwork&) { return listing(flags, "devices", list_devices); }
 
 }  // namespace onecard

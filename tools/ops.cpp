@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -90,11 +88,11 @@ int run(const OpsFlags& o) {
 
 }  // namespace
 
-Action set_up_ops(CLI::App& app, const OpenNetwork&) {
+Action set_up_ops(Flags& flags, const OpenNetwork&) {
   auto o = std::make_shared<OpsFlags>();
-  app.add_flag("--markdown", o->markdown, "the table as docs/operators.md has it");
-  add_options(app, o->output);
-  app.footer("Every operator, the opsets it is imported from, the types it was tried with and where it runs.\nExample:\n  onecard ops --json");
+  flags.add_flag("--markdown", o->markdown, "the table as docs/operators.md has it");
+  add_options(flags, o->output);
+  flags.footer("Every operator, the opsets it is imported from, the types it was tried with and where it runs.\nExample:\n  onecard ops --json");
   return [o] { return run(*o); };
 }
 

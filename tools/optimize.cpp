@@ -1,7 +1,5 @@
 #include "lib/flow/optimize.h"
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -124,10 +122,10 @@ int run(const OptimizeOptions& o) {
 
 }  // namespace
 
-Action set_up_optimize(CLI::App& app, const OpenNetwork&) {
+Action set_up_optimize(Flags& flags, const OpenNetwork&) {
   auto o = std::make_shared<OptimizeOptions>();
-  add_options(app, *o);
-  app.footer("Example:\n  onecard optimize resnet50.onnx -o resnet50.onecard --precision int8 --data calibration/");
+  add_options(flags, *o);
+  flags.footer("Example:\n  onecard optimize resnet50.onnx -o resnet50.onecard --precision int8 --data calibration/");
   return [o] { return run(*o); };
 }
 

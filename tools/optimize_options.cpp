@@ -1,7 +1,5 @@
 #include "tools/optimize_options.h"
 
-#include <CLI/CLI.hpp>
-
 #include <charconv>
 #include <filesystem>
 
@@ -30,8 +28,7 @@ std::string number(double v) {
 void check_precision(const OptimizeOptions& o) {
   constexpr const char* kHave = "this one has f32, f16, bf16, int8 and int8-weights";
   if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
-  require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision,
-          ": there is no such precision; ", kHave);
+  require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
   if (is_one_of(kCalibrationsToCome, o.calibration)) comes_later("--calibration " + o.calibration, "this one has auto and minmax");
   require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration,
           ": there is no such calibration; this version has auto and minmax");
@@ -124,42 +121,42 @@ void check_out(const OptimizeOptions& o) {
 
 }  // namespace
 
-void add_options(CLI::App& app, OptimizeOptions& o) {
-  app.add_option("MODEL", o.model, "the .onnx file")->required();
-  app.add_option("-o,--output", o.out, "the bundle to write; replaced whole or not at all")->required();
-  app.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data) or int8-weights");
-  app.add_option("--calibration", o.calibration, "how int8 is found: auto (whole recipes compete on held-out samples) or minmax (ranges alone)");
-  app.add_option("--calibration-cache", o.calibration_cache, "ranges as of minmax, read from, or written to, this text file");
-  app.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
-  app.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
-  app.add_option("--prune-score", o.prune_score, "l1 or auto");
-  app.add_option("--prune-repair", o.prune_repair, "auto (with --data, least squares on what is left) or none");
-  add_list(app, "--prune-only", o.prune_only, "comes in a later version");
-  add_list(app, "--prune-skip", o.prune_skip, "comes in a later version");
-  app.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
-  app.add_option("--host-memory-limit", o.host_memory_limit, "comes in a later version");
-  app.add_option("--max-drop", o.gates.max_drop_percent,
-                 "the metric falls by at most so many percent points on the samples, else layers are left as they were (with --labels)");
-  app.add_option("--labels", o.labels, "one class per row of the first output, in the order of the samples: .npy of integers, or text");
-  app.add_option("--metric", o.metric, "top1 (default) or top5");
-  app.add_option("--min-cosine", o.gates.min_cosine,
-                 "every output's cosine to the original's is at least this on every sample, else layers are left as they were");
-  app.add_option("--min-sqnr", o.gates.min_sqnr_db, "the same for the signal to error, in dB");
-  add_list(app, "--target", o.targets, "cpu: what the bundle is prepared for");
-  app.add_flag("--allow-cpu-steps", o.allow_cpu_steps, "comes in a later version");
-  app.add_flag("--tune", o.tune, "comes in a later version");
-  app.add_flag("--suggest", o.suggest, "comes in a later version");
-  add_options(app, o.source);
-  add_list(app, "--skip-pass", o.skip_pass, "leave out this pass; repeatable");
-  add_list(app, "--only-pass", o.only_pass, "run this pass alone; repeatable");
-  app.add_option("--stop-after", o.stop_after, "NAME[:N] ends the pipeline after the N-th run of a pass");
-  add_list(app, "--print-after", o.print_after, "print the graph to stderr after this pass, or after all; repeatable");
-  app.add_flag("--verify-passes", o.verify_passes, "run the network after every pass and name the pass that changes an answer");
-  app.add_option("--report", o.report, "the whole story: FILE.html, FILE.md or FILE.json");
-  add_options(app, o.data, RandomInputs::refused);
-  add_options(app, o.sizes);
-  add_options(app, o.device);
-  add_options(app, o.output);
+void add_options(Flags& flags, OptimizeOptions& o) {
+  flags.add_required("MODEL", o.model, "the .onnx file");
+  flags.add_required("-o,--output", o.out, "the bundle to write; replaced whole or not at all");
+  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data) or int8-weights");
+  flags.add_option("--calibration", o.calibration, "how int8 is found: auto (whole recipes compete on held-out samples) or minmax (ranges alone)");
+  flags.add_option("--calibration-cache", o.calibration_cache, "ranges as of minmax, read from, or written to, this text file");
+  flags.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
+  flags.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
+  flags.add_option("--prune-score", o.prune_score, "l1 or auto");
+  flags.add_option("--prune-repair", o.prune_repair, "auto (with --data, least squares on what is left) or none");
+  flags.add_list("--prune-only", o.prune_only, "comes in a later version");
+  flags.add_list("--prune-skip", o.prune_skip, "comes in a later version");
+  flags.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
+  flags.add_option("--host-memory-limit", o.host_memory_limit, "comes in a later version");
+  flags.add_option("--max-drop", o.gates.max_drop_percent,
+                   "the metric falls by at most so many percent points on the samples, else layers are left as they were (with --labels)");
+  flags.add_option("--labels", o.labels, "one class per row of the first output, in the order of the samples: .npy of integers, or text");
+  flags.add_option("--metric", o.metric, "top1 (default) or top5");
+  flags.add_option("--min-cosine", o.gates.min_cosine,
+                   "every output's cosine to the original's is at least this on every sample, else layers are left as they were");
+  flags.add_option("--min-sqnr", o.gates.min_sqnr_db, "the same for the signal to error, in dB");
+  flags.add_list("--target", o.targets, "cpu: what the bundle is prepared for");
+  flags.add_flag("--allow-cpu-steps", o.allow_cpu_steps, "comes in a later version");
+  flags.add_flag("--tune", o.tune, "comes in a later version");
+  flags.add_flag("--suggest", o.suggest, "comes in a later version");
+  add_options(flags, o.source);
+  flags.add_list("--skip-pass", o.skip_pass, "leave out this pass; repeatable");
+  flags.add_list("--only-pass", o.only_pass, "run this pass alone; repeatable");
+  flags.add_option("--stop-after", o.stop_after, "NAME[:N] ends the pipeline after the N-th run of a pass");
+  flags.add_list("--print-after", o.print_after, "print the graph to stderr after this pass, or after all; repeatable");
+  flags.add_flag("--verify-passes", o.verify_passes, "run the network after every pass and name the pass that changes an answer");
+  flags.add_option("--report", o.report, "the whole story: FILE.html, FILE.md or FILE.json");
+  add_options(flags, o.data, RandomInputs::refused);
+  add_options(flags, o.sizes);
+  add_options(flags, o.device);
+  add_options(flags, o.output);
 }
 
 void check_usage(const OptimizeOptions& o) {

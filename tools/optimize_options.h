@@ -22,7 +22,7 @@ struct OptimizeOptions {
   bool allow_cpu_steps = false, tune = false, suggest = false, verify_passes = false;
 };
 
-void add_options(CLI::App& app, OptimizeOptions& o);
+void add_options(Flags& flags, OptimizeOptions& o);
 // Refuses what this version does not do and what makes no sense, before anything is read. Raises usage, or io when OUT's folder is missing.
 void check_usage(const OptimizeOptions& o);
 // The part of the request that the flags decide alone.

@@ -1,7 +1,5 @@
 #include "tools/options.h"
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -37,38 +35,34 @@ constexpr double kMostBytes = 0x1p62;
 
 }  // namespace
 
-void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help) {
-  app.add_option(flags, into, help)->allow_extra_args(false);
+void add_options(Flags& flags, OutputOptions& o) {
+  flags.add_flag("--json", o.json, "one JSON object on stdout");
+  flags.add_flag("--quiet", o.quiet, "nothing on stderr but errors");
+  flags.add_flag("--verbose", o.verbose, "more on stderr");
+  flags.add_choice("--progress", o.progress, {"auto", "plain", "json", "none"}, "auto, plain, json or none");
 }
 
-void add_options(CLI::App& app, OutputOptions& o) {
-  app.add_flag("--json", o.json, "one JSON object on stdout");
-  app.add_flag("--quiet", o.quiet, "nothing on stderr but errors");
-  app.add_flag("--verbose", o.verbose, "more on stderr");
-  app.add_option("--progress", o.progress, "auto, plain, json or none")->check(CLI::IsMember({"auto", "plain", "json", "none"}));
+void add_options(Flags& flags, DeviceOptions& o) {
+  flags.add_option("--device", o.device, "auto, cpu, cuda, cuda:N or reference (slow and exact)");
+  flags.add_within("--threads", o.threads, 0, 4096, "CPU threads; 0: every core this process may use");
 }
 
-void add_options(CLI::App& app, DeviceOptions& o) {
-  app.add_option("--device", o.device, "auto, cpu, cuda, cuda:N or reference (slow and exact)");
-  app.add_option("--threads", o.threads, "CPU threads; 0: every core this process may use")->check(CLI::Range(0, 4096));
+void add_options(Flags& flags, SourceOptions& o) {
+  flags.add_list("--allow-external-root", o.external_roots, "external data of an ONNX model may also lie under this folder; repeatable");
 }
 
-void add_options(CLI::App& app, SourceOptions& o) {
-  add_list(app, "--allow-external-root", o.external_roots, "external data of an ONNX model may also lie under this folder; repeatable");
+void add_options(Flags& flags, SizeOptions& o) {
+  flags.add_list("--shape", o.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
+  flags.add_list("--dim", o.dims, "NAME=8 gives a symbol a value; repeatable; a symbol without one counts as 1");
 }
 
-void add_options(CLI::App& app, SizeOptions& o) {
-  add_list(app, "--shape", o.shapes, "NAME:1x3x224x224 fixes an input's shape; repeatable");
-  add_list(app, "--dim", o.dims, "NAME=8 gives a symbol a value; repeatable; a symbol without one counts as 1");
-}
-
-void add_options(CLI::App& app, DataOptions& o, RandomInputs random) {
-  app.add_option("--data", o.data, "samples: a folder of input_<i>.pb, of such folders, of .npz or of photographs, or one .npz");
-  add_list(app, "--input", o.inputs, "NAME=FILE reads one input from .npy, .pb, .bin, .png or .jpg; repeatable");
-  add_list(app, "--carry", o.carry, "OUT=IN feeds an output of one sample to an input of the next; repeatable");
-  app.add_option("--carry-start", o.carry_start, "samples at which the sequence starts anew: I,J,... (default 0)");
-  app.add_option("--preprocess", o.preprocess, "how photographs become tensors: imagenet, unit, raw or resize=256,crop=224,...");
-  if (random == RandomInputs::allowed) app.add_option("--random", o.random, "inputs made from this seed");
+void add_options(Flags& flags, DataOptions& o, RandomInputs random) {
+  flags.add_option("--data", o.data, "samples: a folder of input_<i>.pb, of such folders, of .npz or of photographs, or one .npz");
+  flags.add_list("--input", o.inputs, "NAME=FILE reads one input from .npy, .pb, .bin, .png or .jpg; repeatable");
+  flags.add_list("--carry", o.carry, "OUT=IN feeds an output of one sample to an input of the next; repeatable");
+  flags.add_option("--carry-start", o.carry_start, "samples at which the sequence starts anew: I,J,... (default 0)");
+  flags.add_option("--preprocess", o.preprocess, "how photographs become tensors: imagenet, unit, raw or resize=256,crop=224,...");
+  if (random == RandomInputs::allowed) flags.add_option("--random", o.random, "inputs made from this seed");
 }
 
 std::vector<Path> external_roots_of(const SourceOptions& o) {

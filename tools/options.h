@@ -9,10 +9,7 @@
 #include "lib/ir/graph.h"
 #include "lib/runtime/data/carry.h"
 #include "lib/runtime/data/samples.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/flags.h"
 
 namespace onecard {
 
@@ -38,14 +35,12 @@ struct DataOptions {
   bool any() const { return !data.empty() || !inputs.empty() || random.has_value(); }
 };
 
-void add_options(CLI::App& app, OutputOptions& o);
-void add_options(CLI::App& app, DeviceOptions& o);
-void add_options(CLI::App& app, SourceOptions& o);
-void add_options(CLI::App& app, SizeOptions& o);
+void add_options(Flags& flags, OutputOptions& o);
+void add_options(Flags& flags, DeviceOptions& o);
+void add_options(Flags& flags, SourceOptions& o);
+void add_options(Flags& flags, SizeOptions& o);
 enum class RandomInputs { allowed, refused };
-void add_options(CLI::App& app, DataOptions& o, RandomInputs random);
-// An option that may be given several times, with one value each time.
-void add_list(CLI::App& app, const std::string& flags, std::vector<std::string>& into, const std::string& help);
+void add_options(Flags& flags, DataOptions& o, RandomInputs random);
 
 // What they mean; all raise usage.
 std::vector<Path> external_roots_of(const SourceOptions& o);

@@ -82,15 +82,16 @@ int parse_and_run(int argc, char** argv, const char* name, const char* summary, 
   CLI::App app{summary, name};
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string(name) + " 0.1.0");
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  const bool named = std::any_of(commands.begin(), commands.end(), [&](const Command& c) { return first == c.name; });
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& c : commands) {
     CLI::App* sub = app.add_subcommand(c.name, c.summary);
-    actions.emplace_back(sub, c.set_up(*sub, open));
+    if (named && first != c.name) continue;  // the flags of all commands cost more time than a small network
+    Flags flags(*sub);
+    actions.emplace_back(sub, c.set_up(flags, open));
   }
-  const std::string_view first = argc > 1 ? argv[1] : "";
-  const bool known =
-      first.empty() || first.starts_with('-') || std::any_of(commands.begin(), commands.end(), [&](const Command& c) { return first == c.name; });
-  if (!known) {
+  if (!named && !first.empty() && !first.starts_with('-')) {
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
     const std::string near = did_you_mean(first, names);

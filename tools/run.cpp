@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -227,22 +225,22 @@ int run(const RunOptions& o, const OpenNetwork& open) {
 
 }  // namespace
 
-Action set_up_run(CLI::App& app, const OpenNetwork& open) {
+Action set_up_run(Flags& flags, const OpenNetwork& open) {
   auto o = std::make_shared<RunOptions>();
-  app.add_option("MODEL", o->model, "the model or bundle")->required();
-  app.add_option("--output-dir", o->output_dir, "write one .npz of outputs per sample into this folder");
-  app.add_flag("--check", o->check, "exit 1 when an output is not close to its answer, 2 when there is none");
-  app.add_option("--rtol", o->rtol, "elementwise: |got - want| <= atol + rtol |want| (default 1e-3)");
-  app.add_option("--atol", o->atol, "see --rtol (default 1e-5)");
-  app.add_option("--max-range-error", o->max_range_error, "instead: largest |difference| over the range of the answer, per output");
-  app.add_flag("--self-check", o->self_check, "run the sample that the bundle carries and compare with its stored answer");
-  app.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
-  add_options(app, o->data, RandomInputs::allowed);
-  add_options(app, o->source);
-  add_options(app, o->sizes);
-  add_options(app, o->device);
-  add_options(app, o->output);
-  app.footer("Example:\n  onecard run resnet50.onecard --data test_data_set_0 --check --device cpu");
+  flags.add_required("MODEL", o->model, "the model or bundle");
+  flags.add_option("--output-dir", o->output_dir, "write one .npz of outputs per sample into this folder");
+  flags.add_flag("--check", o->check, "exit 1 when an output is not close to its answer, 2 when there is none");
+  flags.add_option("--rtol", o->rtol, "elementwise: |got - want| <= atol + rtol |want| (default 1e-3)");
+  flags.add_option("--atol", o->atol, "see --rtol (default 1e-5)");
+  flags.add_option("--max-range-error", o->max_range_error, "instead: largest |difference| over the range of the answer, per output");
+  flags.add_flag("--self-check", o->self_check, "run the sample that the bundle carries and compare with its stored answer");
+  flags.add_option("--memory-limit", o->memory_limit, "hard cap on all device memory: 512MiB, 80%, -1GiB");
+  add_options(flags, o->data, RandomInputs::allowed);
+  add_options(flags, o->source);
+  add_options(flags, o->sizes);
+  add_options(flags, o->device);
+  add_options(flags, o->output);
+  flags.footer("Example:\n  onecard run resnet50.onecard --data test_data_set_0 --check --device cpu");
   return [o, open] { return run(*o, open); };
 }
 

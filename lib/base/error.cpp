@@ -22,6 +22,14 @@ const char* kind_name(ErrorKind kind) {
   return "internal";
 }
 
+Error::Error(ErrorKind k, const std::string& what_is_wrong, std::string where_it_is)
+    : std::runtime_error(where_it_is.empty() ? what_is_wrong : where_it_is + ": " + what_is_wrong),
+      kind(k),
+      message(what_is_wrong),
+      where(std::move(where_it_is)) {}
+
+void raise(ErrorKind kind, const std::ostringstream& what_is_wrong) { throw Error(kind, what_is_wrong.str(), ErrorScope::text()); }
+
 ErrorScope::ErrorScope(std::string what) { scopes().push_back(std::move(what)); }
 ErrorScope::~ErrorScope() { scopes().pop_back(); }
 

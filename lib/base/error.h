@@ -24,9 +24,7 @@ const char* kind_name(ErrorKind kind);
 
 // The one exception of the project: what is wrong, where, and what to do about it.
 struct Error : std::runtime_error {
-  Error(ErrorKind k, const std::string& what_is_wrong, std::string where_it_is = {})
-      : std::runtime_error(where_it_is.empty() ? what_is_wrong : where_it_is + ": " + what_is_wrong),
-        kind(k), message(what_is_wrong), where(std::move(where_it_is)) {}
+  Error(ErrorKind k, const std::string& what_is_wrong, std::string where_it_is = {});
   ErrorKind kind;
   std::string message, where;
   std::optional<int64_t> smallest_feasible_bytes;  // with does_not_fit under a memory limit
@@ -43,12 +41,16 @@ class ErrorScope {
   static std::string text();
 };
 
+// Raises Error{kind} with what was written, under the open scopes. Not inline: nearly every file raises something, and paid for this code in compile
+// time.
+[[noreturn]] void raise(ErrorKind kind, const std::ostringstream& what_is_wrong);
+
 // Raises Error{kind} with the parts streamed together, under the open scopes.
 template <class... Parts>
 [[noreturn]] void fail(ErrorKind kind, const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
-  throw Error(kind, out.str(), ErrorScope::text());
+  raise(kind, out);
 }
 
 template <class... Parts>

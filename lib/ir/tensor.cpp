@@ -56,6 +56,12 @@ template <> bool number_to<bool>(double v) { return v != 0; }
 
 }  // namespace
 
+Tensor::Tensor(DType dtype, const Dims& dims) : Tensor(TensorType(dtype, Shape::of(dims))) {}
+// Here, not inline: every file that holds a tensor would compile them again.
+Tensor::~Tensor() = default;
+Tensor::Tensor(Tensor&&) noexcept = default;
+Tensor& Tensor::operator=(Tensor&&) noexcept = default;
+
 Tensor::Tensor(TensorType type) : type_(std::move(type)), has_value_(true) {
   if (type_.container == Container::sequence) {
     items_ = std::make_shared<std::vector<Tensor>>();

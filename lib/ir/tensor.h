@@ -28,7 +28,7 @@ class Tensor {
  public:
   Tensor() = default;                                             // no value: an absent optional
   explicit Tensor(TensorType type);                               // owned, zeroed; type must be static
-  Tensor(DType dtype, const Dims& dims) : Tensor(TensorType(dtype, Shape::of(dims))) {}
+  Tensor(DType dtype, const Dims& dims);
   // A view; `owner` keeps the memory alive and may be null.
   static Tensor view(TensorType type, const void* data, std::shared_ptr<const void> owner = nullptr);
   static Tensor deferred(TensorType type, std::shared_ptr<const TensorSource> source);
@@ -39,8 +39,9 @@ class Tensor {
   template <class T>
   static Tensor scalar(T value) { return of<T>({}, std::vector<T>{value}); }
 
-  Tensor(Tensor&&) noexcept = default;
-  Tensor& operator=(Tensor&&) noexcept = default;
+  ~Tensor();
+  Tensor(Tensor&&) noexcept;
+  Tensor& operator=(Tensor&&) noexcept;
   Tensor clone() const;                                           // deep, resident
   // The same bytes under another static type of as many bytes (reshape, reinterpretation); shares the storage.
   Tensor alias(TensorType type) const;
