@@ -37,10 +37,10 @@ def png(name, width, height):
     return name
 
 
-def case(what, args, code, out="", err="", then=None):
+def case(what, args, code, out="", err="", then=None, environment={}):
     """Runs the program; `out` and `err` must occur in what it prints; `then` looks at the result."""
     global failed
-    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=120, env=os.environ | environment)
     wrong = []
     if done.returncode != code:
         wrong.append(f"exit {done.returncode}, wanted {code}")
@@ -67,6 +67,10 @@ with tempfile.TemporaryDirectory() as tmp:
     case("--quiet says nothing on stderr", ["optimize", model, "-o", "a.onecard", "--quiet"], 0, then=lambda d: d.stderr == "")
     case("run a bundle: nothing is called passed that nothing was held against", ["run", "a.onecard", "--data", data], 0, out="run: OK 1 sample, nothing checked")
     case("self-check", ["run", "a.onecard", "--self-check"], 0, out="run: PASS")
+    case("threads wait for a bounded time", ["--version"], 0, err="GOMP_SPINCOUNT = '20000'", environment={"OMP_DISPLAY_ENV": "verbose"})
+    case("how threads wait is the user's choice", ["--version"], 0, err="GOMP_SPINCOUNT = '7'", environment={"OMP_DISPLAY_ENV": "verbose", "GOMP_SPINCOUNT": "7"})
+    case("a policy of waiting is the user's choice", ["--version"], 0, then=lambda d: "GOMP_SPINCOUNT" in d.stderr and "'20000'" not in d.stderr,
+         environment={"OMP_DISPLAY_ENV": "verbose", "OMP_WAIT_POLICY": "passive"})
     case("run --check without answers runs nothing", ["run", "a.onecard", "--data", data, "--check"], 2, err="no answers", then=lambda d: "ms" not in d.stdout)
     case("run without inputs", ["run", "a.onecard"], 2, err="--data")
     case("run with an unknown input", ["run", "a.onecard", "--input", "nope=x.npy"], 2, err="nope")
