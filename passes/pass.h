@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -71,6 +72,12 @@ const PassInfo* find_pass(std::string_view name);
 #include "passes/passes.inc"
 #undef PASS
 
+// Whether anything reads what the node computes.
+bool is_read(const Graph& graph, const Node& node);
+// What a rule says; false when what it builds is impossible. Of such a model only the rule knows: it joins what a step between kept apart. The node then
+// stays as it is, and the error belongs to the run, if it comes to that. Rules build before they hand over: what is left of them is read by nothing.
+bool attempted(const std::function<bool()>& rule);
+
 // Tries `rule` on every node whose op is an O, in order, until nothing changes; the number of changes.
 template <class O>
 int64_t rewrite_each(Graph& graph, bool (*rule)(Graph&, Node&, const O&)) {
@@ -80,8 +87,7 @@ int64_t rewrite_each(Graph& graph, bool (*rule)(Graph&, Node&, const O&)) {
     for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
       Node& node = *it++;                             // rules add before the node and leave removal to erase_dead
       const auto* op = node.as<O>();
-      const bool live = [&] { for (Value* v : node.outputs) if (!v->users.empty() || graph.is_output(v)) return true; return false; }();
-      if (op && live && rule(graph, node, *op)) { ++changes; again = true; }
+      if (op && is_read(graph, node) && attempted([&] { return rule(graph, node, *op); })) ++changes, again = true;
     }
     graph.erase_dead();
   }

@@ -1,7 +1,10 @@
 // The manager: order, options, records, bodies of control flow, and what happens when a pass fails.
 #include <gtest/gtest.h>
 
+#include "lib/ir/text.h"
+#include "lib/ops/matmul.h"
 #include "lib/ops/registry.h"
+#include "passes/match.h"
 #include "passes/pipeline.h"
 
 namespace onecard {
@@ -65,6 +68,21 @@ TEST(Manager, ImpossibleBranchesAreLeftAlone) {
   ASSERT_EQ(graph.nodes().size(), 2u);
   const auto branches = graph.nodes().back().op->subgraphs();
   EXPECT_EQ(branches.at(1)->nodes().size(), 1u);      // the possible one is optimized all the same
+}
+
+// A rule whose knowledge shows that the model cannot run: the node stays, and what the rule had built goes.
+bool multiply_by_what_does_not_fit(Graph& graph, Node& node, const Unary&) {
+  Value* w = graph.add_constant("w", Tensor(DType::f32, {5, 4}));
+  Value* y = emit(graph, node, Unary({Fn::neg}), {node.inputs[0]});
+  return replace_node(graph, node, MatMul(), {y, w});
+}
+
+TEST(Manager, WhatARuleCannotBuildLeavesTheNode) {
+  Graph graph = parse_graph("graph(%x: f32[2,3]) {\n  %y = unary(%x) {f=relu}\n  return %y\n}");
+  const std::string before = to_text(graph);
+  EXPECT_EQ(rewrite_each<Unary>(graph, multiply_by_what_does_not_fit), 0);
+  EXPECT_EQ(to_text(graph), before);
+  verify(graph);
 }
 
 TEST(Manager, SkipsAndStops) {
