@@ -14,8 +14,10 @@ namespace {
 
 constexpr int64_t kKeptElements = int64_t{1} << 18;  // of a site's values
 constexpr double kGoodEnough = 30;                   // dB: no layer need stay in float
-constexpr double kGain = 2;                          // dB that a layer in float must bring
+constexpr double kGain = 0.7;                        // dB that a layer in float must bring
+constexpr size_t kSmall = 20;                        // layers: half of a network below may stay in float
 constexpr size_t kProbes = 3;                        // samples on which single layers are judged
+constexpr int kTriesInVain = 3;                      // one after the other
 constexpr double kMostFloat = 0.1;                   // of the layers, and of the weights
 
 std::string name_of(PruneScope scope) { return scope == PruneScope::tensor ? "tensor" : scope == PruneScope::global ? "global" : "lamp"; }
@@ -231,35 +233,54 @@ class Compressor {
     for (const std::string& name : best.skip) result_.skip_layers.push_back(name);
   }
 
-  // Layers that cost most when they alone are integers are left in float, one after the other, as long as each gains enough.
+  // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of
+  // many layers a tenth of them and of the weights at most.
   void raise_worst(Candidate& best) {
     std::vector<std::pair<double, const Layer*>> costs;
     int64_t elements = 0;
+    std::vector<const Layer*> probed;
     for (const Layer& l : layers_) {
       const auto found = best.found.find(l.name);
       elements += l.weight_elements();
-      if (found == best.found.end() || !found->second.input) continue;
-      costs.emplace_back(decibels(built(base_, {{l.name, found->second}}, request_), kProbes), &l);
-      progress_("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(layers_.size()));
+      if (found != best.found.end() && found->second.input) probed.push_back(&l);
     }
+    const auto alone = [&](int, int64_t i) {
+      const Layer& l = *probed[static_cast<size_t>(i)];
+      return judge_.decibels(Team(built(base_, {{l.name, best.found.at(l.name)}}, request_), device_, 1, weights_), kProbes);
+    };
+    in_order(static_cast<int64_t>(probed.size()), workers_, alone, [&](int64_t i, double db) {
+      costs.emplace_back(db, probed[static_cast<size_t>(i)]);
+      progress_("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(probed.size()));
+    });
+    weights_->store.drop_unused();
     std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    const auto most = static_cast<size_t>(kMostFloat * static_cast<double>(layers_.size()));
+    const bool small = layers_.size() < kSmall;
+    const size_t most = small ? layers_.size() / 2 : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
+    const double most_elements = (small ? 0.5 : kMostFloat) * static_cast<double>(elements);
+    const std::string stem = best.name;
+    Candidate now = best;
     int64_t given_up = 0;
-    for (size_t i = 0; i < costs.size() && best.skip.size() < most && best.decibels < kGoodEnough; ++i) {
+    int in_vain = 0;
+    for (size_t i = 0; i < costs.size() && now.skip.size() < most && now.decibels < kGoodEnough && in_vain < kTriesInVain; ++i) {
       const Layer& l = *costs[i].second;
-      if (static_cast<double>(given_up + l.weight_elements()) > kMostFloat * static_cast<double>(elements)) continue;
-      std::set<std::string> skip = best.skip;
-      skip.insert(l.name);
-      if (is_recurrent(l)) skip.insert(l.name + ".r");
-      const std::string stem = best.name.substr(0, best.name.find("; float:"));
-      Candidate c = tried(stem + "; float: " + std::to_string(best.skip.size() + 1) + " layers", best.sites, best.how, std::move(skip));
-      if (c.decibels < best.decibels + kGain) {
-        if (i >= most + 2) break;
-        continue;
-      }
+      if (static_cast<double>(given_up + l.weight_elements()) > most_elements) continue;
+      Candidate next = now;
+      for (const std::string& name : {l.name, l.name + ".r"})
+        if (next.found.erase(name) > 0) next.skip.insert(name);
+      next.decibels = decibels(shipped(base_, next.found, next.skip, request_));
+      const bool gains = next.decibels >= now.decibels + kGain;
+      in_vain = gains ? 0 : in_vain + 1;
+      if (!gains) continue;
       given_up += l.weight_elements();
-      best = std::move(c);
+      now = std::move(next);
     }
+    if (now.skip.empty()) return;
+    now.name = stem + "; " + std::to_string(now.skip.size()) + (now.skip.size() == 1 ? " layer" : " layers") + " in float";
+    now.record = result_.tried.size();
+    result_.tried.push_back({"int8", now.name, now.decibels, static_cast<int64_t>(now.skip.size()), false});
+    // The others were settled beside the integers of these layers: once more beside their floats.
+    Candidate again = tried(now.name + "; settled again", now.sites, now.how, now.skip);
+    best = again.decibels > now.decibels ? std::move(again) : std::move(now);
   }
 
   const CompressionRequest& request_;

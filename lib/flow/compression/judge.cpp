@@ -12,7 +12,8 @@ namespace {
 
 constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kMostFitted = 24, kFewest = 8;
 constexpr size_t kCarryLookedAt = 4;
-constexpr double kBest = 120;  // dB: equal
+constexpr double kBest = 120;    // dB: equal
+constexpr double kQuiet = 0.01;  // of the mean signal
 
 bool same_numbers(const Tensor& a, const Tensor& b) {
   if (!a.has_value() || !b.has_value() || a.dtype() != DType::f32 || b.dtype() != DType::f32 || a.dims() != b.dims() || a.elements() == 0)
@@ -108,26 +109,52 @@ std::vector<std::vector<Tensor>> Judge::answers(const Team& team, size_t most) c
   return all;
 }
 
+namespace {
+
+// Sums of squares of an answer and of what it is off by.
+struct Power {
+  double signal = 0, error = 0;
+};
+Power power_of(const Tensor& got, const Tensor& wanted) {
+  const Tensor a = as_real(got), b = as_real(wanted);
+  Power sum;
+  for (int64_t k = 0; k < a.elements(); ++k) {
+    const double x = a.data<float>()[static_cast<size_t>(k)], y = b.data<float>()[static_cast<size_t>(k)];
+    if (!std::isfinite(y)) continue;
+    sum.error += std::isfinite(x) ? (x - y) * (x - y) : y * y + 1;
+    sum.signal += y * y;
+  }
+  return sum;
+}
+
+// The mean error of the parts, each beside its own signal: one that is lost counts as lost and no more, so that it does not decide alone; a
+// quiet one counts beside a little of the others' signal.
+double decibels_of(const std::vector<Power>& parts) {
+  double signal = 0, share = 0;
+  for (const Power& p : parts) signal += p.signal / static_cast<double>(parts.size());
+  if (signal == 0) return kBest;
+  for (const Power& p : parts) share += std::min(p.error / (p.signal + kQuiet * signal), 1.0) / static_cast<double>(parts.size());
+  return std::clamp(-10 * std::log10(std::max(share, 1e-12)), -kBest, kBest);
+}
+
+}  // namespace
+
 double Judge::decibels(const Team& candidate, size_t most) const {
   const auto got = answers(candidate, most);
   double sum = 0;
   int64_t outputs = 0;
   for (size_t o = 0; o < candidate.graph().outputs.size(); ++o) {
-    double error = 0, power = 0;
+    std::vector<Power> parts;
     for (size_t i = 0; i < got.size(); ++i) {
       const Tensor &g = got[i][o], &w = wanted_[i][o];
       if (!g.has_value() || g.type().container != Container::tensor || !is_float(g.dtype())) continue;
       if (g.dims() != w.dims()) return -kBest;
-      const Tensor a = as_real(g), b = as_real(w);
-      for (int64_t k = 0; k < a.elements(); ++k) {
-        const double x = a.data<float>()[static_cast<size_t>(k)], y = b.data<float>()[static_cast<size_t>(k)];
-        if (!std::isfinite(y)) continue;
-        error += std::isfinite(x) ? (x - y) * (x - y) : y * y + 1;
-        power += y * y;
-      }
+      const Power p = power_of(g, w);
+      if (carry_.pairs.empty() || parts.empty()) parts.push_back(p);
+      else parts[0].signal += p.signal, parts[0].error += p.error;  // a stream is one sample
     }
-    if (power == 0) continue;
-    sum += std::clamp(10 * std::log10(power / std::max(error, power * 1e-12)), -kBest, kBest);
+    if (std::all_of(parts.begin(), parts.end(), [](const Power& p) { return p.signal == 0; })) continue;
+    sum += decibels_of(parts);
     ++outputs;
   }
   return outputs == 0 ? kBest : sum / static_cast<double>(outputs);

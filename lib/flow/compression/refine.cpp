@@ -198,8 +198,24 @@ class Refiner {
     return out;
   }
 
+  // Which layers of a stretch read what others of it have a part in. These are not settled yet, so what reaches the reader is not what will:
+  // were its rows taken from there, every layer on the way would make up for the same error of earlier stretches, and together for far too much.
+  std::vector<bool> behind_others(size_t begin, size_t end) const {
+    std::set<const Node*> own;  // looked up, never iterated
+    for (size_t i = begin; i < end; ++i) own.insert(work_[i].base.node);
+    std::set<const Value*> touched;
+    for (const Node& node : networks_.base->nodes()) {
+      const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return v && touched.contains(v); });
+      if (reads || own.contains(&node)) touched.insert(node.outputs.begin(), node.outputs.end());
+    }
+    std::vector<bool> behind;
+    for (size_t i = begin; i < end; ++i) behind.push_back(touched.contains(work_[i].base.x));
+    return behind;
+  }
+
   // Runs both networks over the samples and sums the moments of a stretch of layers.
   void gather(size_t begin, size_t end) {
+    const std::vector<bool> behind = behind_others(begin, end);
     const Team base(networks_.build(found_), device_, workers(), networks_.weights);
     struct Both {
       std::vector<Rows> x, d;
@@ -212,8 +228,9 @@ class Refiner {
     };
     in_order(static_cast<int64_t>(fitted_.size()), workers(), rows, [&](int64_t, Both both) {
       const auto sum = [&](int worker, int64_t i) {
-        add(*products_[static_cast<size_t>(worker)], work_[begin + static_cast<size_t>(i)], both.x[static_cast<size_t>(i)],
-            both.d[static_cast<size_t>(i)]);
+        const auto at = static_cast<size_t>(i);
+        if (behind[at]) both.x[at] = both.d[at];
+        add(*products_[static_cast<size_t>(worker)], work_[begin + at], both.x[at], both.d[at]);
         return true;
       };
       in_order(static_cast<int64_t>(end - begin), workers(), sum, [](int64_t, bool) {});
