@@ -1,7 +1,10 @@
 #include "tools/waiting.h"
 
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 // libgomp reads GOMP_SPINCOUNT once, while it is being loaded: main comes too late to set it, and starting over with it set loads every library
@@ -12,10 +15,13 @@ namespace onecard {
 namespace {
 
 constexpr const char* kVariable = "GOMP_SPINCOUNT";
-char kSpins[] = "20000";
-bool answered = false;  // zero before anything runs
+// Shorter, and threads sleep between the steps of small networks; longer, and so does each wait for a thread that has no core.
+constexpr long kSpinNs = 100'000;
+constexpr long kFewestSpins = 1'000, kMostSpins = 50'000;
+char spins[16];  // as text, once libgomp has asked
+bool answered = false;
 
-// No library call and nothing of a sanitizer's: this runs before libraries are initialized.
+// No library call and nothing of a sanitizer's: what calls this runs before libraries are initialized.
 #define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
 
 EARLY bool same(const char* a, const char* b) {
@@ -36,12 +42,41 @@ EARLY char* value_of(const char* name) {
 
 EARLY bool is_chosen() { return value_of(kVariable) || value_of("OMP_WAIT_POLICY"); }
 
+// What a waiting thread does once per spin.
+void pause_once() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  __asm__ volatile("" ::: "memory");
+#endif
+}
+
+long now_ns() {
+  timespec t;
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1'000'000'000L + t.tv_nsec;
+}
+
+// So many spins as last kSpinNs: a pause takes 5 ns on one processor and 50 on another. The shortest of three measurements was not interrupted.
+void write_spins() {
+  constexpr long kMeasured = 64;
+  long shortest = kSpinNs;
+  for (int i = 0; i < 3; ++i) {
+    const long begin = now_ns();
+    for (long k = 0; k < kMeasured; ++k) pause_once();
+    shortest = std::min(shortest, now_ns() - begin);
+  }
+  const long count = std::clamp(kSpinNs * kMeasured / std::max(shortest, 1L), kFewestSpins, kMostSpins);
+  *std::to_chars(spins, spins + sizeof spins - 1, count).ptr = '\0';
+}
+
 }  // namespace
 
 // A libgomp that asked in another way starts the program over.
 void bound_waiting(char** argv) {
   if (answered || is_chosen()) return;
-  if (::setenv(kVariable, kSpins, 0) == 0) ::execv("/proc/self/exe", argv);
+  write_spins();
+  if (::setenv(kVariable, spins, 0) == 0) ::execv("/proc/self/exe", argv);
 }
 
 }  // namespace onecard
@@ -51,6 +86,7 @@ extern "C" EARLY char* getenv(const char* name) noexcept {
   using namespace onecard;
   char* const value = value_of(name);
   if (value || !same(name, kVariable) || is_chosen()) return value;
+  if (!answered) write_spins();
   answered = true;
-  return kSpins;
+  return spins;
 }
