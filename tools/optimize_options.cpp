@@ -12,7 +12,15 @@ namespace {
 
 constexpr std::string_view kPrecisionsToCome[] = {"int8-dynamic", "int4-weights"};
 constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-weights"};
-constexpr std::string_view kCalibrationsToCome[] = {"entropy", "percentile", "mse"};
+constexpr CalibrationMethod kCalibrations[] = {CalibrationMethod::automatic, CalibrationMethod::minmax, CalibrationMethod::entropy,
+                                               CalibrationMethod::percentile, CalibrationMethod::mse};
+
+// Nothing for an unknown word.
+std::optional<CalibrationMethod> calibration_of(const std::string& text) {
+  for (const CalibrationMethod m : kCalibrations)
+    if (text == name_of(m)) return m;
+  return std::nullopt;
+}
 
 template <size_t N>
 bool is_one_of(const std::string_view (&list)[N], const std::string& text) {
@@ -29,9 +37,8 @@ void check_precision(const OptimizeOptions& o) {
   constexpr const char* kHave = "this one has f32, f16, bf16, int8 and int8-weights";
   if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
   require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
-  if (is_one_of(kCalibrationsToCome, o.calibration)) comes_later("--calibration " + o.calibration, "this one has auto and minmax");
-  require(o.calibration.empty() || o.calibration == "auto" || o.calibration == "minmax", ErrorKind::usage, "--calibration ", o.calibration,
-          ": there is no such calibration; this version has auto and minmax");
+  require(o.calibration.empty() || calibration_of(o.calibration), ErrorKind::usage, "--calibration ", o.calibration,
+          ": the ways are auto, minmax, entropy, percentile and mse");
   const bool calibrates = o.precision == "int8";
   require(!calibrates || !o.data.data.empty(), ErrorKind::usage,
           "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
@@ -125,8 +132,10 @@ void add_options(Flags& flags, OptimizeOptions& o) {
   flags.add_required("MODEL", o.model, "the .onnx file");
   flags.add_required("-o,--output", o.out, "the bundle to write; replaced whole or not at all");
   flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data) or int8-weights");
-  flags.add_option("--calibration", o.calibration, "how int8 is found: auto (whole recipes compete on held-out samples) or minmax (ranges alone)");
-  flags.add_option("--calibration-cache", o.calibration_cache, "ranges as of minmax, read from, or written to, this text file");
+  flags.add_option(
+      "--calibration", o.calibration,
+      "how int8 is found: auto (whole recipes compete on held-out samples), or ranges alone by minmax, entropy, percentile (99.99) or mse");
+  flags.add_option("--calibration-cache", o.calibration_cache, "what calibration decided, of any way, read from, or written to, this text file");
   flags.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
   flags.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
   flags.add_option("--prune-score", o.prune_score, "l1 or auto");
@@ -182,7 +191,7 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   if (const auto scope = scope_of(o.prune_scope)) r.prune.scope = *scope, r.prune_scopes = {*scope};
   else r.prune_scopes = {PruneScope::tensor, PruneScope::global, PruneScope::lamp};
   r.repair = o.prune_repair != "none";
-  if (o.calibration == "minmax") r.calibration = CalibrationMethod::minmax;
+  r.calibration = calibration_of(o.calibration);
   if (o.precision.starts_with("int8")) r.weights = WeightPrecision::int8;
   if (o.precision == "f16") r.floats = DType::f16;
   if (o.precision == "bf16") r.floats = DType::bf16;
@@ -190,10 +199,7 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   const Carry carry = carry_of(o.data);
   r.carry = carry.pairs;
   r.carry_start = carry.starts;
-  if (!o.calibration_cache.empty()) {
-    r.calibration_cache = o.calibration_cache;
-    r.calibration = CalibrationMethod::minmax;  // ranges are all that a cache holds
-  }
+  if (!o.calibration_cache.empty()) r.calibration_cache = o.calibration_cache;
   if (has_guard(o)) r.guard = GuardRequest{o.gates, label_task(o.labels, o.metric)};
   r.dims = dims_of(o.sizes);
   r.shapes = shapes_of(o.sizes);
@@ -208,7 +214,7 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
 std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o) {
   std::string text = "precision=" + o.precision;
   const auto add = [&](const std::string& key, const std::string& value) { text += " " + key + "=" + value; };
-  if (r.activations == ActivationPrecision::int8) add("calibration", r.calibration == CalibrationMethod::minmax ? "minmax" : "auto");
+  if (r.activations == ActivationPrecision::int8) add("calibration", r.calibration ? name_of(*r.calibration) : "auto");
   if (r.samples) add("samples", std::to_string(r.samples->size()));
   for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);
   if (r.prune.amount > 0) {

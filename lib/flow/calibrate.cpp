@@ -1,9 +1,7 @@
 #include "lib/flow/calibrate.h"
 
-#include <algorithm>
+#include <array>
 #include <charconv>
-#include <cmath>
-#include <limits>
 #include <sstream>
 
 #include "lib/bundle/encodings.h"
@@ -13,55 +11,95 @@ namespace onecard {
 
 namespace {
 
-constexpr std::string_view kCacheTitle = "onecard calibration 1 ";
+constexpr std::string_view kTitle = "onecard calibration 2 ";
+constexpr std::array kMethods = {"auto", "minmax", "entropy", "percentile", "mse"};
+constexpr std::array kWeights = {"keep", "repair"}, kMeans = {"keep", "match"};
+constexpr std::array kRounding = {"none", "nearest", "by_error"};
 
-void widen(ValueRange& r, const Tensor& t) {
-  const auto scan = [&](auto values) {
-    for (const float v : values)
-      if (std::isfinite(v)) r.min = std::min(r.min, v), r.max = std::max(r.max, v);
-  };
-  if (t.dtype() == DType::f32) scan(t.data<float>());
-  else if (t.dtype() == DType::f16) scan(t.data<Half>());
-  else if (t.dtype() == DType::bf16) scan(t.data<BFloat16>());
+template <class E, size_t N>
+const char* word_of(const std::array<const char*, N>& words, E value) {
+  return words[static_cast<size_t>(value)];
 }
 
-bool is_finite(const Tensor& t) {
-  if (!t.has_value() || t.dtype() != DType::f32) return true;
-  return std::all_of(t.data<float>().begin(), t.data<float>().end(), [](float v) { return std::isfinite(v); });
+template <class E, size_t N>
+E value_of(const std::array<const char*, N>& words, TextReader& in) {
+  const std::string word = in.word();
+  for (size_t i = 0; i < N; ++i)
+    if (word == words[i]) return static_cast<E>(i);
+  in.error("'" + word + "' is none of the words that stand here");
+}
+
+void print_site(std::ostream& out, const std::string& layer, const SiteQuantization& site) {
+  out << "layer ";
+  print_value(out, layer);
+  out << " ";
+  print_value(out, site.dtype);
+  out << " ";
+  print_value(out, site.scale);
+  for (const float d : site.divisor) {
+    out << " ";
+    print_value(out, d);
+  }
+  out << " ;\n";
+}
+
+SiteQuantization read_site(TextReader& in) {
+  SiteQuantization site;
+  const std::string type = in.word();
+  if (type != "i8" && type != "u8") in.error("a layer's integers are i8 or u8, not '" + type + "'");
+  site.dtype = type == "u8" ? DType::u8 : DType::i8;
+  const auto positive = [&] {
+    const auto v = static_cast<float>(in.number());
+    if (!std::isnormal(v) || v < 0) in.error("a scale is a positive number");
+    return v;
+  };
+  site.scale = positive();
+  while (!in.accept(';')) site.divisor.push_back(positive());
+  return site;
+}
+
+Calibrated parsed(std::string_view text, std::optional<CalibrationMethod> method) {
+  const ParseOptions none;
+  TextReader in(text, none);
+  Calibrated found;
+  if (!in.accept_word("method")) in.error("the method is missing");
+  const auto made_by = value_of<CalibrationMethod>(kMethods, in);
+  require(!method || *method == made_by, ErrorKind::usage, "the calibration cache was made by --calibration ", word_of(kMethods, made_by),
+          ", not by ", word_of(kMethods, method.value_or(made_by)), "; delete it");
+  if (!in.accept_word("recipe")) in.error("the recipe is missing");
+  found.recipe = in.quoted();
+  found.how.weights = value_of<Weights>(kWeights, in);
+  found.how.rounding = value_of<Rounding>(kRounding, in);
+  found.how.means = value_of<Means>(kMeans, in);
+  while (in.accept_word("float")) found.skip.insert(in.quoted());
+  while (in.peek() != 0) {
+    if (!in.accept_word("layer")) in.error("a line that is none of a calibration cache");
+    const std::string layer = in.quoted();
+    found.sites[layer] = read_site(in);
+  }
+  return found;
 }
 
 }  // namespace
 
-std::map<std::string, ValueRange> calibrate_ranges(const GraphPtr& graph, Device& device, const SampleSource& samples, const Carry& carry,
-                                                   const std::function<void(double)>& progress) {
-  std::map<std::string, ValueRange> ranges;
-  const auto see = [&](const std::string& name, const Tensor& t) {
-    constexpr float kNone = std::numeric_limits<float>::infinity();
-    if (t.has_value() && is_float(t.dtype())) widen(ranges.emplace(name, ValueRange{kNone, -kNone}).first->second, t);
-  };
-  Executor executor(graph, device);
-  executor.set_tap([&](const Value& v, const Tensor& t) { see(v.name, t); });
-  std::vector<Tensor> outputs;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    Sample sample = samples.read(i);
-    apply_carry(carry, *graph, i, outputs, sample);
-    std::vector<const Tensor*> in;
-    for (size_t k = 0; k < sample.inputs.size(); ++k) {
-      in.push_back(&sample.inputs[k]);
-      require(is_finite(sample.inputs[k]), ErrorKind::usage, "sample '", sample.name, "': input '", graph->inputs[k]->name, "' holds NaN or infinity: ranges cannot be found on it");
-      see(graph->inputs[k]->name, sample.inputs[k]);
-    }
-    executor.run(in, outputs);
-    progress(static_cast<double>(i + 1) / static_cast<double>(samples.size()));
+const char* name_of(CalibrationMethod method) { return word_of(kMethods, method); }
+
+std::optional<RangeRule> range_rule(CalibrationMethod method) {
+  switch (method) {
+    case CalibrationMethod::automatic: return std::nullopt;
+    case CalibrationMethod::minmax: return RangeRule::whole;
+    case CalibrationMethod::entropy: return RangeRule::entropy;
+    case CalibrationMethod::percentile: return RangeRule::percentile;
+    case CalibrationMethod::mse: return RangeRule::mse;
   }
-  std::erase_if(ranges, [](const auto& entry) { return !(entry.second.min <= entry.second.max); });
-  return ranges;
+  return std::nullopt;
 }
 
-std::string graph_key(const Graph& graph) {
+std::string graph_key(const Graph& graph, const std::string& options) {
   Checksum sum;
   const std::string text = to_text(graph);
   sum.add(std::as_bytes(std::span(text)));
+  sum.add(std::as_bytes(std::span(options)));
   for (const auto& v : graph.values()) {
     if (!v.constant || v.type.dtype == DType::string) continue;
     const ConstTensor t = materialize(v.constant);
@@ -72,35 +110,34 @@ std::string graph_key(const Graph& graph) {
   return std::string(hex, end);
 }
 
-void write_calibration_cache(const Path& path, const std::string& key, const std::map<std::string, ValueRange>& ranges) {
+void write_calibration_cache(const Path& path, const std::string& key, CalibrationMethod method, const Calibrated& found) {
   std::ostringstream out;
-  out << kCacheTitle << key << "\n";
-  for (const auto& [name, r] : ranges) {
-    print_value(out, name);
-    out << " ";
-    print_value(out, r.min);
-    out << " ";
-    print_value(out, r.max);
+  out << kTitle << key << "\nmethod " << name_of(method) << "\nrecipe ";
+  print_value(out, found.recipe);
+  out << " " << word_of(kWeights, found.how.weights) << " " << word_of(kRounding, found.how.rounding) << " " << word_of(kMeans, found.how.means)
+      << "\n";
+  for (const std::string& layer : found.skip) {
+    out << "float ";
+    print_value(out, layer);
     out << "\n";
   }
+  for (const auto& [layer, site] : found.sites) print_site(out, layer, site);
   write_text(path, out.str());
 }
 
-std::map<std::string, ValueRange> read_calibration_cache(const Path& path, const std::string& key) {
+Calibrated read_calibration_cache(const Path& path, const std::string& key, std::optional<CalibrationMethod> method) {
   ErrorScope scope("reading " + path.string());
   const std::string text = read_text(path);
   const size_t line = std::min(text.find('\n'), text.size());
-  require(text.starts_with(kCacheTitle), ErrorKind::usage, "this is no calibration cache");
-  require(text.substr(0, line) == std::string(kCacheTitle) + key, ErrorKind::usage, "the calibration cache belongs to another model, or was made with other options; delete it");
-  const ParseOptions none;
-  TextReader in(std::string_view(text).substr(line), none);
-  std::map<std::string, ValueRange> ranges;
-  while (in.peek() != 0) {
-    const std::string name = in.quoted();
-    const auto low = static_cast<float>(in.number()), high = static_cast<float>(in.number());
-    ranges[name] = {low, high};
+  require(text.starts_with(kTitle), ErrorKind::usage, "this is no calibration cache");
+  require(text.substr(0, line) == std::string(kTitle) + key, ErrorKind::usage,
+          "the calibration cache belongs to another model, or was made with other options; delete it");
+  try {
+    return parsed(std::string_view(text).substr(line), method);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    throw Error(ErrorKind::io, "the calibration cache is damaged: " + e.message, e.where);
   }
-  return ranges;
 }
 
 }  // namespace onecard

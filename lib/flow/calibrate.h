@@ -1,23 +1,23 @@
 #pragma once
-#include <map>
 #include <string>
-#include <vector>
 
-#include "lib/runtime/data/carry.h"
-#include "lib/runtime/executor.h"
-#include "passes/pass.h"
+#include "lib/base/file.h"
+#include "lib/flow/compression/compress.h"
 
 namespace onecard {
 
-// The smallest and largest finite value of every float tensor of the graph over all samples, by value name. Streams: one sample and one
-// tensor in memory at a time.
-std::map<std::string, ValueRange> calibrate_ranges(const GraphPtr& graph, Device& device, const SampleSource& samples, const Carry& carry,
-                                                   const std::function<void(double)>& progress);
+// Which ranges calibration finds: whole recipes compete, or one rule for every value.
+enum class CalibrationMethod : uint8_t { automatic, minmax, entropy, percentile, mse };
+const char* name_of(CalibrationMethod method);  // as --calibration takes it
+// The rule of a method; nothing where recipes compete.
+std::optional<RangeRule> range_rule(CalibrationMethod method);
 
-// Ranges as text, one "name min max" a line, first line naming the graph they belong to; and back. Raises usage when they belong to another.
-void write_calibration_cache(const Path& path, const std::string& graph_key, const std::map<std::string, ValueRange>& ranges);
-std::map<std::string, ValueRange> read_calibration_cache(const Path& path, const std::string& graph_key);
-// What a cache is keyed by: the graph's text and its weights.
-std::string graph_key(const Graph& graph);
+// What calibration decided, as text: the first line names the network it belongs to, then method, recipe, the layers that stay in float, and of every
+// other layer how its input is stored.
+void write_calibration_cache(const Path& path, const std::string& key, CalibrationMethod method, const Calibrated& found);
+// And back. Raises usage when it belongs to another network, or was made by another method than the one asked for (nothing: any will do).
+Calibrated read_calibration_cache(const Path& path, const std::string& key, std::optional<CalibrationMethod> method);
+// What a cache is keyed by: the graph's text, its weights, and what else decides them.
+std::string graph_key(const Graph& graph, const std::string& options);
 
 }  // namespace onecard

@@ -9,16 +9,13 @@
 #include "lib/base/file.h"
 #include "lib/bundle/bundle.h"
 #include "lib/device/device.h"
-#include "lib/flow/compression/compress.h"
+#include "lib/flow/calibrate.h"
 #include "lib/flow/guard.h"
 #include "lib/plan/plan.h"
 #include "lib/runtime/data/samples.h"
 #include "passes/pipeline.h"
 
 namespace onecard {
-
-// Which ranges calibration finds.
-enum class CalibrationMethod { automatic /* recipes compete */, minmax };
 
 // What the compressed network must keep of the original on the samples, else layers are left as they were.
 struct GuardRequest {
@@ -36,14 +33,14 @@ struct OptimizeRequest {
   Path out;
   WeightPrecision weights = WeightPrecision::keep;
   ActivationPrecision activations = ActivationPrecision::keep;
-  std::optional<DType> floats;                        // f16 or bf16: what f32 becomes where its numbers allow it
+  std::optional<DType> floats;  // f16 or bf16: what f32 becomes where its numbers allow it
   PruneOptions prune;
   std::vector<PruneScope> prune_scopes{PruneScope::tensor};  // those that compete when there are samples
   bool repair = true;                                        // of what pruning leaves, by least squares, when there are samples
-  CalibrationMethod calibration = CalibrationMethod::automatic;
-  std::string options_text;                                // the options that decide the bytes, for the manifest
-  const SampleSource* samples = nullptr;                   // needed with int8 activations
-  std::vector<std::pair<std::string, std::string>> carry;  // OUT, IN
+  std::optional<CalibrationMethod> calibration;              // nothing: recipes compete, or what the cache has
+  std::string options_text;                                  // the options that decide the bytes, for the manifest
+  const SampleSource* samples = nullptr;                     // needed with int8 activations
+  std::vector<std::pair<std::string, std::string>> carry;    // OUT, IN
   std::vector<size_t> carry_start{0};
   std::optional<Path> calibration_cache;
   std::optional<GuardRequest> guard;  // needs samples

@@ -57,22 +57,41 @@ GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune
   return std::make_shared<const Graph>(std::move(graph));
 }
 
-// Lets recipes compete where there are samples to judge them by, and hands the passes what won.
+// The options that decide the float network beside the model.
+std::string float_options(const OptimizeRequest& request) {
+  std::ostringstream text;
+  text << request.prune.amount << (request.repair ? " repaired" : "");
+  for (const PruneScope scope : request.prune_scopes) text << " " << static_cast<int>(scope);
+  for (const auto* names : {&request.pipeline.skip, &request.pipeline.only})
+    for (const std::string& name : *names) text << " " << name;
+  return text.str();
+}
+
+// Lets recipes compete where there are samples to judge them by, and hands the passes what won. What calibration decides is read from its cache, or
+// kept there.
 void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
-  // A cache holds ranges, so ranges are then all that calibration looks for.
-  const bool calibrates = request.activations != ActivationPrecision::keep && !request.calibration_cache;
+  const bool calibrates = request.activations != ActivationPrecision::keep;
   if (!request.samples || (!calibrates && request.prune.amount <= 0)) return;
   CompressionRequest asked;
-  asked.activations = calibrates ? request.activations : ActivationPrecision::keep;
+  asked.activations = request.activations;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;
   asked.repair = request.repair;
-  asked.search = request.calibration == CalibrationMethod::automatic;
+  asked.range = range_rule(request.calibration.value_or(CalibrationMethod::automatic));
   if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
   asked.workers = workers_of(device);
   const OneThread one;
+  const bool cached = calibrates && request.calibration_cache, known = cached && std::filesystem::exists(*request.calibration_cache);
+  const std::string key = cached ? graph_key(*float_network(request, {}), float_options(request)) : "";
+  Calibrated before;
+  if (known) {
+    before = read_calibration_cache(*request.calibration_cache, key, request.calibration);
+    asked.known = &before;
+  }
   Compression done = compress(
       asked, [&](const PruneOptions& prune) { return float_network(request, prune); }, device, *request.samples, progress);
+  if (cached && !known)
+    write_calibration_cache(*request.calibration_cache, key, request.calibration.value_or(CalibrationMethod::automatic), done.calibrated);
   context.prune.scope = done.scope;
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
@@ -125,18 +144,6 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
-  if (!done.stopped && request.activations != ActivationPrecision::keep && request.calibration_cache) {
-    const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
-    const std::string key = graph_key(*shared);
-    if (std::filesystem::exists(*request.calibration_cache)) {
-      context.ranges = read_calibration_cache(*request.calibration_cache, key);
-    } else {
-      const OneThread one;
-      context.ranges = calibrate_ranges(shared, device, *request.samples, {request.carry, request.carry_start},
-                                        [&](double share) { progress("calibration", share); });
-      write_calibration_cache(*request.calibration_cache, key, context.ranges);
-    }
-  }
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (meter && !done.stopped) {
     guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}) : nullptr, *meter, progress, context, result);

@@ -79,10 +79,22 @@ with tempfile.TemporaryDirectory() as tmp:
     case("outputs are written", ["run", "a.onecard", "--data", data, "--output-dir", "out"], 0, then=lambda d: pathlib.Path("out/held_out.npz").exists())
     case("the oracle agrees", ["diff-accuracy", model, "a.onecard", "--data", data, "--max-range-error", "1e-4", "--device", "cpu"], 0, out="diff-accuracy: PASS")
     case("a gate that cannot hold", ["optimize", model, "-o", "i.onecard", "--precision", "int8", "--data", calibration, "--quiet"], 0)
-    case("ranges are kept", ["optimize", model, "-o", "k.onecard", "--precision", "int8", "--data", calibration, "--calibration-cache", "ranges.txt", "--quiet"], 0,
-         then=lambda d: len(pathlib.Path("ranges.txt").read_text().splitlines()) > 3)
-    case("and read again", ["optimize", model, "-o", "l.onecard", "--precision", "int8", "--data", calibration, "--calibration-cache", "ranges.txt", "--quiet"], 0,
-         then=lambda d: pathlib.Path("k.onecard").read_bytes() == pathlib.Path("l.onecard").read_bytes())
+    for way in ("auto", "minmax", "entropy", "percentile", "mse"):
+        words = ["--precision", "int8", "--data", calibration, "--calibration", way, "--calibration-cache", f"{way}.txt", "--quiet"]
+        case(f"{way}: what calibration decided is kept", ["optimize", model, "-o", "k.onecard", *words], 0, then=lambda d: f"method {way}" in pathlib.Path(f"{way}.txt").read_text())
+        case(f"{way}: and read again", ["optimize", model, "-o", "l.onecard", *words], 0,
+             then=lambda d: pathlib.Path("k.onecard").read_bytes() == pathlib.Path("l.onecard").read_bytes())
+    read = ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--quiet"]
+    case("every way of calibration finds scales of its own", ["devices"], 0, then=lambda d: len({pathlib.Path(f"{w}.txt").read_text().split("layer ", 1)[1] for w in ("minmax", "entropy", "percentile", "mse")}) == 4)
+    case("a cache without a way asked for is taken as it is", [*read, "--calibration-cache", "entropy.txt"], 0)
+    pathlib.Path("z.onecard").unlink(missing_ok=True)
+    case("a cache of another way", [*read, "--calibration", "mse", "--calibration-cache", "entropy.txt"], 2, err="made by --calibration entropy")
+    case("a cache of other options", [*read, "--prune", "0.5", "--calibration-cache", "entropy.txt"], 2, err="belongs to another model")
+    pathlib.Path("cut.txt").write_text(pathlib.Path("auto.txt").read_text()[:-4])
+    case("a cache that was cut off", [*read, "--calibration-cache", "cut.txt"], 5, err="damaged")
+    pathlib.Path("cut.txt").write_text("hello")
+    case("no cache at all", [*read, "--calibration-cache", "cut.txt"], 2, err="no calibration cache")
+    case("an unknown way of calibration", [*read, "--calibration", "guess"], 2, err="auto, minmax, entropy, percentile and mse")
     case("diff-accuracy fails by its gate", ["diff-accuracy", model, "i.onecard", "--data", data, "--max-range-error", "1e-9"], 1, out="diff-accuracy: FAIL")
     case("bench", ["bench", "a.onecard", "--random", "1", "--iterations", "5", "--json", "--quiet"], 0, then=lambda d: json.loads(d.stdout)["median_ms"] > 0)
     case("inspect --plan", ["inspect", "a.onecard", "--plan", "--json"], 0, then=lambda d: "buffers" in json.dumps(json.loads(d.stdout)))

@@ -22,6 +22,11 @@ constexpr double kMostFloat = 0.1;                   // of the layers, and of th
 
 std::string name_of(PruneScope scope) { return scope == PruneScope::tensor ? "tensor" : scope == PruneScope::global ? "global" : "lamp"; }
 
+const char* name_of(RangeRule rule) {
+  constexpr const char* kNames[] = {"smallest to largest", "clipped", "entropy", "99.99 percentile", "least mean square"};
+  return kNames[static_cast<size_t>(rule)];
+}
+
 FoundLayers merged(FoundLayers under, const FoundLayers& over) {
   for (const auto& [name, layer] : over) {
     FoundLayer& to = under[name];
@@ -148,6 +153,8 @@ class Compressor {
     const auto look = [&](int worker, int64_t i) {
       const Sample sample = samples_.read(static_cast<size_t>(i));
       std::vector<SiteSeen> seen(sites_.size());
+      if (request_.range && needs_histogram(*request_.range))
+        for (SiteSeen& s : seen) s.histogram.emplace();
       const auto take = [&](const std::string& name, const Tensor& t) {
         const auto it = wanted.find(name);
         if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
@@ -212,14 +219,19 @@ class Compressor {
   }
 
   void quantize() {
+    if (request_.known) {
+      check(*request_.known);
+      return settle(tried(request_.known->recipe, request_.known->sites, request_.known->how, request_.known->skip));
+    }
     look_at_sites();
     const Refinement nearest{Weights::keep, Rounding::nearest, Means::keep};
-    Candidate best = tried("smallest to largest", sites_by(RangeRule::whole, ChannelRule::one_scale), nearest, {});
+    const RangeRule first = request_.range.value_or(RangeRule::whole);
+    Candidate best = tried(name_of(first), sites_by(first, ChannelRule::one_scale), nearest, {});
     const auto consider = [&](Candidate c) {
       if (c.decibels > best.decibels) best = std::move(c);
     };
-    if (request_.search) {
-      consider(tried("clipped", sites_by(RangeRule::least_error, ChannelRule::one_scale), nearest, {}));
+    if (!request_.range) {
+      consider(tried(name_of(RangeRule::least_error), sites_by(RangeRule::least_error, ChannelRule::one_scale), nearest, {}));
       consider(tried("balanced", sites_by(RangeRule::whole, ChannelRule::balanced), nearest, {}));
       consider(tried("balanced, clipped", sites_by(RangeRule::least_error, ChannelRule::balanced), nearest, {}));
       const Candidate start = best;
@@ -228,9 +240,25 @@ class Compressor {
       consider(tried(start.name + "; rounded by error, means matched", start.sites, {Weights::keep, Rounding::by_error, Means::match}, {}));
       if (best.decibels < kGoodEnough) raise_worst(best);
     }
+    settle(std::move(best));
+  }
+
+  // What is known came from a file.
+  void check(const Calibrated& known) const {
+    for (const Layer& l : find_layers(*base_)) {
+      const auto it = known.sites.find(l.name);
+      if (it == known.sites.end() || it->second.divisor.empty()) continue;
+      const auto channels = static_cast<size_t>(l.source == RowSource::last_axis ? l.depth : l.groups * l.depth / l.taps);
+      require(it->second.divisor.size() == channels, ErrorKind::io, "the calibration cache is damaged: layer '", l.name, "' has ",
+              it->second.divisor.size(), " divisors for ", channels, " channels");
+    }
+  }
+
+  void settle(Candidate best) {
     result_.tried[best.record].chosen = true;
     result_.found = merged(std::move(result_.found), best.found);
     for (const std::string& name : best.skip) result_.skip_layers.push_back(name);
+    result_.calibrated = {best.name, best.how, std::move(best.sites), std::move(best.skip)};
   }
 
   // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of

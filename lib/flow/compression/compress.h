@@ -11,15 +11,24 @@ struct RecipeRecord {
   bool chosen = false;
 };
 
+// What calibration decides about the integers, beside what it does to the weights: enough to do the same again with the same samples.
+struct Calibrated {
+  std::string recipe;
+  Refinement how;
+  std::map<std::string, SiteQuantization> sites;  // by layer
+  std::set<std::string> skip;                     // layers that stay in float
+};
+
 // What `compress` is asked for.
 struct CompressionRequest {
   ActivationPrecision activations = ActivationPrecision::keep;
   PruneOptions prune;
   std::vector<PruneScope> scopes;  // to be tried
   bool repair = true;
-  bool search = true;  // false: int8 by smallest and largest value alone
-  Carry carry;         // empty: looked for in the data
-  int workers = 1;     // samples, or layers, that are worked on at the same time; what is found does not depend on it
+  std::optional<RangeRule> range;     // int8 by this rule alone; nothing: recipes compete
+  const Calibrated* known = nullptr;  // int8 as it was found before: nothing is looked for
+  Carry carry;                        // empty: looked for in the data
+  int workers = 1;                    // samples, or layers, that are worked on at the same time; what is found does not depend on it
 };
 
 // What was decided, to be handed to the passes.
@@ -27,6 +36,7 @@ struct Compression {
   PruneScope scope = PruneScope::tensor;
   FoundLayers found;
   std::vector<std::string> skip_layers;  // stay in float
+  Calibrated calibrated;                 // with int8 activations
   std::vector<RecipeRecord> tried;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::array kClips = {1.0f, 0.93f, 0.86f, 0.78f, 0.7f, 0.6f, 0.5f, 0.4f, 0.3f};
 constexpr std::array kBalances = {0.0f, 0.25f, 0.5f, 0.75f};  // the share of the activations in the multiplier
+constexpr double kPercentile = 99.99;                         // as in TensorRT's and ONNX Runtime's calibrators
 constexpr float kWidestBalance = 256;                         // multipliers stay within this of each other's middle
 
 // Element (channel, place) of x lies at place / inner * channels * inner + channel * inner + place % inner.
@@ -175,7 +176,15 @@ std::vector<float> balanced(const SiteSeen& seen, const ReaderWeights& w, float 
   return s;
 }
 
+float cut_of(const Histogram& seen, RangeRule range, float high) {
+  const int64_t levels = static_cast<int64_t>(high) + 1;  // of magnitudes
+  if (range == RangeRule::entropy) return entropy_cut(seen, levels);
+  return range == RangeRule::percentile ? percentile_cut(seen, kPercentile) : mse_cut(seen, levels);
+}
+
 }  // namespace
+
+bool needs_histogram(RangeRule rule) { return rule == RangeRule::entropy || rule == RangeRule::percentile || rule == RangeRule::mse; }
 
 int64_t SiteSeen::kept() const {
   int64_t sum = 0;
@@ -192,6 +201,7 @@ void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, dou
   here.max = -INFINITY;
   std::vector<float> lows(static_cast<size_t>(p.channels), INFINITY), highs(lows.size(), -INFINITY);
   const auto from = real.data<float>();
+  if (seen.histogram) here.histogram.emplace().add(from);
   for (int64_t outer = 0; outer < p.places / p.inner; ++outer) {
     const float* at = from.data() + outer * p.channels * p.inner;
     if (p.inner == 1) widen_each(at, lows, highs);
@@ -230,6 +240,7 @@ void merge(SiteSeen& seen, SiteSeen more) {
   seen.max = std::max(seen.max, more.max);
   for (size_t c = 0; c < seen.largest.size(); ++c) seen.largest[c] = std::max(seen.largest[c], more.largest[c]);
   for (SiteSeen::Part& part : more.parts) seen.parts.push_back(std::move(part));
+  if (seen.histogram && more.histogram) seen.histogram->add(std::move(*more.histogram));
 }
 
 std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const std::vector<const Layer*>& readers,
@@ -237,8 +248,9 @@ std::optional<SiteQuantization> choose_quantization(const SiteSeen& seen, const 
   if (seen.largest.empty() || !(seen.max > 0 || seen.min < 0)) return std::nullopt;
   const bool never_negative = seen.min >= 0;
   const float low = never_negative ? 0.0f : -127.0f, high = never_negative ? 255.0f : 127.0f;
-  if (range == RangeRule::whole && channels == ChannelRule::one_scale) {
-    const float scale = *std::max_element(seen.largest.begin(), seen.largest.end()) / high;
+  const bool by_histogram = needs_histogram(range) && seen.histogram && !seen.histogram->empty();
+  if (by_histogram || (range == RangeRule::whole && channels == ChannelRule::one_scale)) {
+    const float scale = (by_histogram ? cut_of(*seen.histogram, range, high) : *std::max_element(seen.largest.begin(), seen.largest.end())) / high;
     if (!std::isnormal(scale)) return std::nullopt;
     return SiteQuantization{never_negative ? DType::u8 : DType::i8, scale, {}};
   }

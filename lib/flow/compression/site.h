@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/flow/compression/histogram.h"
 #include "lib/flow/compression/rows.h"
 #include "passes/pass.h"
 
@@ -16,7 +17,8 @@ struct SiteSeen {
     int64_t kept = 0;
     std::vector<float> values;  // [channels, kept]
   };
-  std::vector<Part> parts;  // some of the places, a part for each tensor seen
+  std::vector<Part> parts;             // some of the places, a part for each tensor seen
+  std::optional<Histogram> histogram;  // of |x| over everything, where it is there from the start
   int64_t channels() const { return static_cast<int64_t>(largest.size()); }
   int64_t kept() const;
 };
@@ -25,8 +27,15 @@ void see(SiteSeen& seen, const Layer& reader, const Tensor& x, int64_t most, dou
 // Adds what was seen elsewhere in the same value.
 void merge(SiteSeen& seen, SiteSeen more);
 
-// How a site's quantization is chosen.
-enum class RangeRule : uint8_t { whole /* smallest to largest */, least_error /* the clip with the least expected error of the sums */ };
+// How a site's quantization is chosen. The last three cut |x| off where its histogram says, whatever the weights are.
+enum class RangeRule : uint8_t {
+  whole /* smallest to largest */,
+  least_error /* the clip with the least expected error of the sums */,
+  entropy /* least divergence */,
+  percentile /* 99.99 */,
+  mse /* least mean square of the rounding and clipping of x */
+};
+bool needs_histogram(RangeRule rule);
 enum class ChannelRule : uint8_t { one_scale, balanced /* a multiplier per channel, taken back by the weights */ };
 
 // The quantization of one site for the weights of its readers (each the original's, in f32). Nothing when the site was never seen or is all 0.
