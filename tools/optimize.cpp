@@ -100,6 +100,9 @@ int run(const OptimizeOptions& o) {
   for (const auto& p : result.passes)
     if (p.changes) output.detail("pass " + p.name + ": " + std::to_string(p.changes) + " changes, " + number_text(p.ms) + " ms");
   for (const auto& n : result.notes) output.line("note: " + n);
+  for (const auto& w : result.warnings) output.say("warning: " + w);
+  if (result.held_out)
+    for (const auto& l : held_out_lines(*result.held_out)) output.line(l);
   if (result.guard) output.line(guard_text(*result.guard));
   for (const auto& d : result.details) output.detail(d);
   output.line("memory: " + memory_text(result.memory));

@@ -77,6 +77,33 @@ bool is_raised(const GuardResult& g, const LayerPrice& l) {
   return it != g.raised.end() && it->second >= l.raise;
 }
 
+ordered_json to_json(const HeldOut& h) {
+  ordered_json j = {{"samples", h.samples}, {"fitted_too", h.fitted_too}, {"outputs", ordered_json::array()}};
+  for (size_t o = 0; o < h.outputs.size(); ++o) {
+    const OutputTotals& t = h.totals[o];
+    ordered_json one = {{"name", h.outputs[o]}};
+    if (t.floats) one.update({{"sqnr_db", t.decibels()}, {"cosine", t.cosine()}});
+    if (t.elements > 0) one["equal"] = t.equal / static_cast<double>(t.elements);
+    j["outputs"].push_back(std::move(one));
+  }
+  return j;
+}
+
+std::string where_measured(const HeldOut& h) {
+  return std::to_string(h.samples) + (h.fitted_too ? "" : " held-out") + (h.samples == 1 ? " sample" : " samples") +
+         (h.fitted_too ? ", those that compression was fitted to" : "");
+}
+
+ReportTable held_out_table(const HeldOut& h) {
+  ReportTable t{"Distance from the original on " + where_measured(h), {{"output", "signal to error, dB", "cosine", "equal elements"}}};
+  for (size_t o = 0; o < h.outputs.size(); ++o) {
+    const OutputTotals& s = h.totals[o];
+    t.rows.push_back({h.outputs[o], s.floats ? number_text(s.decibels()) : "", s.floats ? exact(s.cosine()) : "",
+                      s.elements > 0 ? number_text(100 * s.equal / static_cast<double>(s.elements)) + "%" : ""});
+  }
+  return t;
+}
+
 void add_tables(const GuardResult& g, std::vector<ReportTable>& tables) {
   tables.push_back(price_list(g));
   if (g.layers.empty()) return;
@@ -114,11 +141,24 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
       j["recipes"].push_back({{"stage", t.stage}, {"name", t.name}, {"db", t.decibels}, {"float_layers", t.float_layers}, {"chosen", t.chosen}});
   }
   if (r.guard) j["guard"] = to_json(*r.guard);
+  if (r.held_out) j["held_out"] = to_json(*r.held_out);
+  j["warnings"] = r.warnings;
   j["notes"] = r.notes;
   j["details"] = r.details;
   j["seconds"] = seconds;
   j["peak_rss_bytes"] = peak_rss_bytes();
   return j;
+}
+
+std::vector<std::string> held_out_lines(const HeldOut& h) {
+  std::vector<std::string> lines;
+  for (size_t o = 0; o < h.outputs.size(); ++o) {
+    const OutputTotals& t = h.totals[o];
+    std::string figures = t.floats ? "signal to error " + number_text(t.decibels()) + " dB  cosine " + exact(t.cosine()) : "";
+    if (!t.floats && t.elements > 0) figures = number_text(100 * t.equal / static_cast<double>(t.elements)) + "% of the elements equal";
+    if (!figures.empty()) lines.push_back("distance from the original (" + where_measured(h) + "): " + h.outputs[o] + "  " + figures);
+  }
+  return lines;
 }
 
 std::string guard_text(const GuardResult& g) {
@@ -169,7 +209,13 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
       recipes.rows.push_back({t.stage, t.name, number_text(t.decibels), std::to_string(t.float_layers), t.chosen ? "yes" : ""});
     tables.push_back(std::move(recipes));
   }
+  if (r.held_out) tables.push_back(held_out_table(*r.held_out));
   if (r.guard) add_tables(*r.guard, tables);
+  if (!r.warnings.empty()) {
+    ReportTable warnings{"Warnings", {{"warning"}}};
+    for (const auto& w : r.warnings) warnings.rows.push_back({w});
+    tables.insert(tables.begin(), std::move(warnings));
+  }
   if (!r.notes.empty()) {
     ReportTable notes{"Notes", {{"note"}}};
     for (const auto* list : {&r.notes, &r.details})

@@ -8,9 +8,10 @@
 
 namespace onecard {
 
-// What `optimize` found out: the object of --json, the tables of a report, a line about the guard, the closing line.
+// What `optimize` found out: the object of --json, the tables of a report, lines about held-out samples and the guard, the closing line.
 nlohmann::ordered_json to_json(const OptimizeResult& result, double seconds);
 std::vector<ReportTable> tables_of(const OptimizeResult& result);
+std::vector<std::string> held_out_lines(const HeldOut& held_out);
 std::string guard_text(const GuardResult& guard);
 std::string verdict(const OptimizeResult& result, const std::string& out);
 

@@ -28,18 +28,22 @@ int64_t bytes_of(const std::vector<Tensor>& tensors) {
   return sum;
 }
 
-bool is_float_tensor(const Tensor& t) { return t.has_value() && t.type().container == Container::tensor && is_float(t.dtype()); }
+bool is_tensor(const Tensor& t) { return t.has_value() && t.type().container == Container::tensor; }
+bool is_float_tensor(const Tensor& t) { return is_tensor(t) && is_float(t.dtype()); }
 
-OutputTotals totals_of(const Tensor& got, const Tensor& wanted) {
+OutputTotals float_totals(const Tensor& got, const Tensor& wanted) {
   OutputTotals sums;
-  if (!is_float_tensor(wanted)) return sums;
+  sums.floats = true;
+  sums.elements = wanted.elements();
   const bool same = is_float_tensor(got) && got.dims() == wanted.dims();
   const Tensor b = as_real(wanted), a = same ? as_real(got) : Tensor();
   for (int64_t i = 0; i < b.elements(); ++i) {
     const double y = b.data<float>()[static_cast<size_t>(i)], x = same ? a.data<float>()[static_cast<size_t>(i)] : 0;
+    sums.equal += x == y;
     if (!std::isfinite(y)) continue;
     const bool finite = std::isfinite(x);
     sums.power += y * y;
+    sums.sum += y;
     sums.error += finite ? (x - y) * (x - y) : y * y + 1;
     sums.candidate_power += finite ? x * x : 0;
     sums.product += finite ? x * y : 0;
@@ -47,9 +51,27 @@ OutputTotals totals_of(const Tensor& got, const Tensor& wanted) {
   return sums;
 }
 
+OutputTotals totals_of(const Tensor& got, const Tensor& wanted) {
+  OutputTotals sums;
+  if (!is_tensor(wanted)) return sums;
+  if (is_float(wanted.dtype())) return float_totals(got, wanted);
+  if (info(wanted.dtype()).kind == DKind::complex) return sums;
+  sums.elements = wanted.elements();
+  if (!is_tensor(got) || got.type() != wanted.type()) return sums;
+  for (int64_t i = 0; i < wanted.elements(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    sums.equal += wanted.dtype() == DType::string ? got.text()[at] == wanted.text()[at] : got.at(i) == wanted.at(i);
+  }
+  return sums;
+}
+
 void add(OutputTotals& to, const OutputTotals& more) {
+  to.floats = more.floats;
+  to.elements += more.elements;
+  to.equal += more.equal;
   to.power += more.power;
   to.error += more.error;
+  to.sum += more.sum;
   to.candidate_power += more.candidate_power;
   to.product += more.product;
 }
@@ -59,10 +81,18 @@ double relative(const OutputTotals& t) { return t.error == 0 ? 0 : t.power > 0 ?
 
 }  // namespace
 
-double OutputTotals::decibels() const {
+namespace {
+
+double decibels_of(double power, double error) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  return error == 0 ? kInfinity : power == 0 ? -kInfinity : 10 * std::log10(power / error);
+  return error == 0 ? kInfinity : power <= 0 ? -kInfinity : 10 * std::log10(power / error);
 }
+
+}  // namespace
+
+double OutputTotals::decibels() const { return decibels_of(power, error); }
+
+double OutputTotals::varying_decibels() const { return decibels_of(elements > 0 ? power - sum * sum / static_cast<double>(elements) : 0, error); }
 
 double OutputTotals::cosine() const {
   if (power == 0 && candidate_power == 0) return 1;

@@ -6,18 +6,23 @@
 
 namespace onecard {
 
-// Sums over the elements of one float output over all samples.
+// Sums over the elements of one output over all samples.
 struct OutputTotals {
+  bool floats = false;
+  int64_t elements = 0;
+  double equal = 0;             // elements that are the original's; of outputs of other types all there is
   double power = 0, error = 0;  // of the original's numbers, of the differences
+  double sum = 0;               // of the original's numbers
   double candidate_power = 0, product = 0;
-  double decibels() const;  // 10 log10(power / error): infinity when equal
+  double decibels() const;          // 10 log10(power / error): infinity when equal
+  double varying_decibels() const;  // the same for the power about the mean
   double cosine() const;
 };
 
 // How far a candidate is from the original over some samples.
 struct Measured {
   DiffResult accuracy;                              // per output worst and mean over the samples, and the task: as diff_accuracy gives it
-  std::vector<OutputTotals> totals;                 // per output; zeros where it holds no floats
+  std::vector<OutputTotals> totals;                 // per output
   std::vector<std::vector<double>> relative_error;  // per sample and output: error power / power
   double seconds = 0;                               // of processor time, all the candidate's runs, planning left out
 };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "lib/flow/doubts.h"
 #include "lib/flow/one_thread.h"
 #include "lib/flow/pass_check.h"
 #include "lib/flow/run_passes.h"
@@ -136,13 +137,6 @@ MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vect
   throw e;
 }
 
-bool has_random_nodes(const Graph& g) {
-  return std::any_of(g.nodes().begin(), g.nodes().end(), [](const Node& n) {
-    const auto subs = n.op->subgraphs();
-    return !n.op->is_pure() || std::any_of(subs.begin(), subs.end(), [](const GraphPtr& s) { return has_random_nodes(*s); });
-  });
-}
-
 std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original,
                                          const std::vector<Tensor>& own, OptimizeResult& result) {
   SelfCheck check;
@@ -174,6 +168,7 @@ std::string manifest(const OptimizeRequest& request, const OptimizeResult& resul
   j["nodes_after"] = result.nodes_after;
   for (const auto& p : result.passes) j["passes"].push_back({{"name", p.name}, {"changes", p.changes}});
   for (const auto& n : result.notes) j["notes"].push_back(n);
+  for (const auto& w : result.warnings) j["warnings"].push_back(w);
   if (request.memory_limit_bytes) j["memory_limit_bytes"] = *request.memory_limit_bytes;
   j["weight_bytes_source"] = result.weight_bytes_source;
   j["self_check"] = result.self_check_input.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(result.self_check_input);
@@ -199,7 +194,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     if (e.kind != ErrorKind::model) throw;
     result.self_check_skipped = e.what();
   }
-  if (has_random_nodes(*request.source)) in.reset(), result.self_check_skipped = "the model draws random numbers";
+  if (draws_random_numbers(*request.source)) in.reset(), result.self_check_skipped = "the model draws random numbers";
   if (in) {
     progress("original answer", 0);
     const OneThread one;
@@ -214,9 +209,10 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     request.pipeline.verify_numbers = make_pass_check(device, std::move(copies));
   }
   Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
+  const auto optimized = std::make_shared<const Graph>(std::move(graph));
+  look_for_doubts(request, optimized, device, progress, result);
   request.source.reset();
   pages.release();
-  const auto optimized = std::make_shared<const Graph>(std::move(graph));
 
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {
     progress("plan", 0);

@@ -11,6 +11,7 @@
 #include "lib/device/device.h"
 #include "lib/flow/calibrate.h"
 #include "lib/flow/guard.h"
+#include "lib/flow/held_out.h"
 #include "lib/plan/plan.h"
 #include "lib/runtime/data/samples.h"
 #include "passes/pipeline.h"
@@ -64,6 +65,8 @@ struct OptimizeResult {
   std::vector<PassRecord> passes;
   std::vector<RecipeRecord> recipes;        // what compression tried
   std::optional<GuardResult> guard;         // with its price list
+  std::optional<HeldOut> held_out;          // of lossy work with samples
+  std::vector<std::string> warnings;        // what may be wrong, and what to do about it
   std::vector<std::string> notes, details;  // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;

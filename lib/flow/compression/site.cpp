@@ -168,11 +168,16 @@ std::vector<float> balanced(const SiteSeen& seen, const ReaderWeights& w, float 
     ++count;
   }
   const double middle = count > 0 ? sum / count : 0;
-  std::vector<float> s;
+  std::vector<float> s(logs.size(), 1.0f);
+  float top = 0;  // of what is heard
   for (size_t c = 0; c < logs.size(); ++c) {
-    const bool live = seen.largest[c] > 0 && w.largest[c] > 0;
-    s.push_back(live ? std::clamp(static_cast<float>(std::exp(logs[c] - middle)), 1 / kWidestBalance, kWidestBalance) : 1.0f);
+    if (seen.largest[c] <= 0 || w.largest[c] <= 0) continue;
+    s[c] = std::clamp(static_cast<float>(std::exp(logs[c] - middle)), 1 / kWidestBalance, kWidestBalance);
+    top = std::max(top, seen.largest[c] / s[c]);
   }
+  // A channel that no weight listens to must not widen the range of the others.
+  for (size_t c = 0; c < logs.size(); ++c)
+    if (w.largest[c] <= 0 && top > 0 && seen.largest[c] > top) s[c] = seen.largest[c] / top;
   return s;
 }
 

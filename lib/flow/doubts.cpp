@@ -1,0 +1,55 @@
+#include "lib/flow/doubts.h"
+
+#include <algorithm>
+
+#include "lib/flow/one_thread.h"
+#include "lib/flow/sample_look.h"
+
+namespace onecard {
+
+namespace {
+
+// What somebody may do whose network has lost its accuracy.
+std::string advice_for(const OptimizeRequest& request) {
+  std::string text = "See what it costs (onecard diff-accuracy --labels)";
+  if (!request.guard) text += ", keep the layers that cost most as they were (--min-sqnr 20)";
+  if (request.activations == ActivationPrecision::int8) {
+    if (request.calibration && *request.calibration != CalibrationMethod::automatic) text += ", let recipes compete (--calibration auto)";
+    text += ", or leave what flows between layers in float (--precision int8-weights)";
+  }
+  if (request.prune.amount > 0) text += ", or ask for fewer zeros (a smaller --prune)";
+  return text;
+}
+
+}  // namespace
+
+bool draws_random_numbers(const Graph& g) {
+  return std::any_of(g.nodes().begin(), g.nodes().end(), [](const Node& n) {
+    const auto bodies = n.op->subgraphs();
+    return !n.op->is_pure() || std::any_of(bodies.begin(), bodies.end(), [](const GraphPtr& body) { return draws_random_numbers(*body); });
+  });
+}
+
+bool is_lossy(const OptimizeRequest& request) {
+  return request.weights != WeightPrecision::keep || request.activations != ActivationPrecision::keep || request.floats || request.prune.amount > 0;
+}
+
+void look_for_doubts(const OptimizeRequest& request, const GraphPtr& shipped, Device& device, const Progress& progress, OptimizeResult& result) {
+  if (!request.samples || !is_lossy(request)) return;
+  progress("held-out samples", 0);
+  const int workers = workers_of(device);
+  const OneThread one;
+  const Carry carry{request.carry, request.carry_start};
+  result.warnings = sample_warnings(look_at_samples(*request.source, *request.samples, carry, workers));
+  if (draws_random_numbers(*request.source)) return;  // no answer of it is the same twice
+  try {
+    result.held_out = measure_held_out(request.source, shipped, device, workers, *request.samples, carry);
+  } catch (const Error& e) {
+    if (e.kind != ErrorKind::model) throw;
+    result.warnings.push_back(std::string("the accuracy could not be measured: ") + e.what());
+    return;
+  }
+  if (auto w = accuracy_warning(*result.held_out, advice_for(request))) result.warnings.push_back(std::move(*w));
+}
+
+}  // namespace onecard

@@ -1,0 +1,67 @@
+#include "lib/flow/held_out.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "lib/flow/compression/judge.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr size_t kNamed = 3;
+
+std::string number(const char* format, double v) {
+  char text[48];
+  std::snprintf(text, sizeof text, format, v);
+  return text;
+}
+
+// What is wrong with one output; empty when nothing is.
+std::string doubt(const OutputTotals& t) {
+  if (t.elements == 0) return "";
+  const double equal = t.equal / static_cast<double>(t.elements);
+  if (!t.floats) return equal < kDoubtfulEqual ? number("%.1f%% of its elements equal", 100 * equal) : "";
+  if (t.decibels() < kDoubtfulDecibels || t.cosine() < kDoubtfulCosine)
+    return number("%.1f dB signal to error", t.decibels()) + number(", cosine %.4f", t.cosine());
+  if (t.varying_decibels() < kDoubtfulVarying)
+    return number("%.1f dB signal to error of what varies in it", t.varying_decibels()) + number(", %.1f dB with its constant part", t.decibels());
+  return "";
+}
+
+}  // namespace
+
+HeldOut measure_held_out(const GraphPtr& original, const GraphPtr& shipped, Device& device, int workers, const SampleSource& samples,
+                         const Carry& carry) {
+  Carry used = carry;
+  if (used.pairs.empty()) {
+    Executor executor(original, device);
+    used = find_carry(executor, samples);
+  }
+  const SampleUse use = divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams);
+  used.starts = {0};
+  HeldOut h;
+  h.samples = static_cast<int64_t>(use.held_out.size());
+  h.fitted_too = use.fitted == use.held_out;
+  AccuracyMeter meter(original, device, workers, samples, use.held_out, used, std::nullopt);
+  Measured m = meter.measure(shipped);
+  for (const Difference& d : m.accuracy.outputs) h.outputs.push_back(d.name);
+  h.totals = std::move(m.totals);
+  return h;
+}
+
+std::optional<std::string> accuracy_warning(const HeldOut& h, const std::string& advice) {
+  std::vector<size_t> doubtful;
+  for (size_t o = 0; o < h.outputs.size(); ++o)
+    if (!doubt(h.totals[o]).empty()) doubtful.push_back(o);
+  if (doubtful.empty()) return std::nullopt;
+  std::stable_sort(doubtful.begin(), doubtful.end(), [&](size_t a, size_t b) { return h.totals[a].decibels() < h.totals[b].decibels(); });
+  std::string text = "the answers are far from the original's on " + std::to_string(h.samples) + (h.fitted_too ? "" : " held-out") +
+                     (h.samples == 1 ? " sample" : " samples") + (h.fitted_too ? " that compression was fitted to" : "") + ": ";
+  for (size_t i = 0; i < std::min(doubtful.size(), kNamed); ++i)
+    text += (i ? "; '" : "'") + h.outputs[doubtful[i]] + "' " + doubt(h.totals[doubtful[i]]);
+  if (doubtful.size() > kNamed) text += "; and " + std::to_string(doubtful.size() - kNamed) + " more outputs";
+  return text + ". " + advice;
+}
+
+}  // namespace onecard
