@@ -13,7 +13,8 @@ namespace {
 
 bool multiplies_only(const Node& node) {
   const auto& op = *node.as<MatMul>();
-  return !node.input(2) && !node.input(3) && op.activation.is_identity() && !op.output && op.transpose_a == Transpose2::no;
+  return !node.input(2) && !node.input(3) && op.activation.is_identity() && !op.output && op.transpose_a == Transpose2::no &&
+         op.dynamic == Dynamic::no;
 }
 
 // The value without factors that only this use sees; `scale` takes them.

@@ -1,5 +1,6 @@
 // matmul(transpose(a), b) => matmul(a, b) {transpose_a=yes}        matmul(a, transpose(b)) => matmul(a, b) {transpose_b=yes}
-//   the transpose swaps the last two axes and no others; an operand that is transposed twice is so no more.
+//   the transpose swaps the last two axes and no others; an operand that is transposed twice is so no more. An a that is quantized while
+//   running stays as it is.
 #include "lib/ops/matmul.h"
 #include "lib/ops/shape_ops.h"
 #include "passes/match.h"
@@ -25,7 +26,7 @@ Value* swapped(const Value* v) {
 Transpose2 toggled(Transpose2 t) { return t == Transpose2::yes ? Transpose2::no : Transpose2::yes; }
 
 bool rule(Graph& graph, Node& node, const MatMul& op) {
-  Value *a = swapped(node.inputs[0]), *b = swapped(node.inputs[1]);
+  Value *a = op.dynamic == Dynamic::no ? swapped(node.inputs[0]) : nullptr, *b = swapped(node.inputs[1]);
   if (!a && !b) return false;
   MatMul fused = op;
   std::vector<Value*> in = node.inputs;

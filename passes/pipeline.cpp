@@ -23,6 +23,7 @@ constexpr PipelineRow kFloat[] = {
     {"prune_l1_unstructured", once, main_graph, "magnitudes are those of the weights as they were trained, before anything is folded into them"},
     {"type_linear_quantization", fixpoint, everywhere, "scales may have become constant by folding"},
     {"type_integer_layers", fixpoint, everywhere, "scales may have become constant by folding"},
+    {"type_dynamic_layers", fixpoint, everywhere, "before patterns are looked for, when the weights' scales are constants"},
     {"eliminate_reinterpret", fixpoint, everywhere, "one layer's integers are the next one's"},
     {"move_dequantize_down", fixpoint, everywhere, "integers are moved, and a dequantize meets the layer that takes it"},
     {"fold_constants", fixpoint, everywhere, "integer weights that were transposed or reshaped"},

@@ -1,5 +1,7 @@
 #include "lib/cpu/int8.h"
 
+#include "lib/ops/integer_sum.h"
+
 namespace onecard {
 
 Support int8_is_exact() {
@@ -17,6 +19,12 @@ Support int8_is_exact() {
 Support int8_output_fits(const TensorType& y) {
   if (y.quant ? bool(per_tensor(y)) : y.dtype == DType::f32) return yes();
   return no("y is neither f32 nor i8 or u8 quantized per tensor: " + y.text());
+}
+
+Support scales_in_steps(const KernelQuery& q, const Activation& activation, int64_t channel_axis) {
+  const LayerTypes types{&q.in[0], &q.in[1], q.has(2) ? &q.in[2] : nullptr, channel_axis};
+  if (q.has(3) || !rescales_integers(types, activation, q.out[0].quant)) return yes();
+  return no("oneDNN does not rescale the sums in one step");
 }
 
 dnnl::primitive_attr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero) {

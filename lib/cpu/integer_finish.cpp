@@ -187,9 +187,9 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
     else return residual + i;
   };
   for (int64_t m = 0, at = 0; m < rows; ++m, at += t.place.stride, tile += 2 * lanes) {
-    const Floats row_scale = hn::Set(d, t.scale_of(m));
-    one(tile, hn::Mul(scale0, row_scale), bias0, more0, from(at), y + at);
-    if (columns > lanes) one(tile + lanes, hn::Mul(scale1, row_scale), bias1, more1, from(at + lanes), y + at + lanes);
+    const auto of_row = [&](Floats scale) HWY_ATTR { return t.of.scale ? hn::Mul(scale, hn::Set(d, t.of.scale[m])) : scale; };
+    one(tile, of_row(scale0), bias0, more0, from(at), y + at);
+    if (columns > lanes) one(tile + lanes, of_row(scale1), bias1, more1, from(at + lanes), y + at + lanes);
   }
 }
 

@@ -45,7 +45,7 @@ void pack_fours(const UnpackedBytes& b, int64_t k, int64_t n, void* packed) {
 #if defined(__x86_64__)
 namespace {
 
-constexpr int64_t kRows = 12;  // with two vectors of b and one of a in 32 registers
+constexpr int64_t kMostRows = 12;  // with two vectors of b and one of a in 32 registers
 
 ONECARD_VNNI inline __m512i load_four(const uint8_t* a) {
   int32_t four;
@@ -55,6 +55,11 @@ ONECARD_VNNI inline __m512i load_four(const uint8_t* a) {
 
 // The sums less zero times those of the panel's columns.
 ONECARD_VNNI inline void store_row(__m512i low, __m512i high, int32_t zero, const int32_t* columns, int32_t* c) {
+  if (zero == 0) {
+    _mm512_storeu_si512(c, low);
+    _mm512_storeu_si512(c + 16, high);
+    return;
+  }
   const __m512i z = _mm512_set1_epi32(zero);
   _mm512_storeu_si512(c, _mm512_sub_epi32(low, _mm512_mullo_epi32(z, _mm512_loadu_si512(columns))));
   _mm512_storeu_si512(c + 16, _mm512_sub_epi32(high, _mm512_mullo_epi32(z, _mm512_loadu_si512(columns + 16))));
@@ -85,7 +90,7 @@ ONECARD_VNNI void block(const uint8_t* a, int64_t stride, const int32_t* zero, i
 }
 
 // One row: several sums for each column, which do not wait for one another.
-ONECARD_VNNI void one_row(const uint8_t* a, int32_t zero, int64_t fours, const int8_t* b, int32_t* c) {
+ONECARD_VNNI void one_row(const uint8_t* a, int64_t, const int32_t* zero, int64_t fours, const int8_t* b, int32_t* c) {
   __m512i low[4], high[4];
 #pragma GCC unroll 4
   for (int64_t s = 0; s < 4; ++s) low[s] = high[s] = _mm512_setzero_si512();
@@ -104,8 +109,13 @@ ONECARD_VNNI void one_row(const uint8_t* a, int32_t zero, int64_t fours, const i
   }
   const __m512i lows = _mm512_add_epi32(_mm512_add_epi32(low[0], low[1]), _mm512_add_epi32(low[2], low[3]));
   const __m512i highs = _mm512_add_epi32(_mm512_add_epi32(high[0], high[1]), _mm512_add_epi32(high[2], high[3]));
-  store_row(lows, highs, zero, reinterpret_cast<const int32_t*>(b), c);
+  store_row(lows, highs, *zero, reinterpret_cast<const int32_t*>(b), c);
 }
+
+// By the number of rows.
+using Block = void (*)(const uint8_t* a, int64_t stride, const int32_t* zero, int64_t fours, const int8_t* b, int32_t* c);
+constexpr Block kBlocks[kMostRows + 1] = {nullptr,  one_row,  block<2>, block<3>,  block<4>,  block<5>, block<6>,
+                                          block<7>, block<8>, block<9>, block<10>, block<11>, block<12>};
 
 }  // namespace
 
@@ -130,21 +140,14 @@ ONECARD_VNNI void multiply_fours(const LeftRows& rows, int64_t m, int64_t k, con
   const auto* a = static_cast<const uint8_t*>(rows.data);
   const auto* b = static_cast<const int8_t*>(panel);
   const int64_t fours = fours_of(k);
-  const int64_t blocks = (m + kRows - 1) / kRows, lines = (panel_bytes(k) / 64 + blocks - 1) / blocks;
-  int64_t i = 0;
-  for (; i + kRows <= m; i += kRows) {
-    fetch_lines(b + panel_bytes(k) + i / kRows * lines * 64, lines);
-    block<kRows>(a + i * rows.stride, rows.stride, rows.zero + i, fours, b, c + i * kWidth);
+  // Blocks of rows as equal as they can be: a few rows alone would wait for their own sums.
+  const int64_t blocks = (m + kMostRows - 1) / kMostRows,
+                lines = (panel_bytes(k) / 64 + std::max<int64_t>(blocks, 1) - 1) / std::max<int64_t>(blocks, 1);
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t i = m * block / blocks, count = m * (block + 1) / blocks - i;
+    fetch_lines(b + panel_bytes(k) + block * lines * 64, lines);
+    kBlocks[count](a + i * rows.stride, rows.stride, rows.zero + i, fours, b, c + i * kWidth);
   }
-  if (i + 8 <= m) {
-    block<8>(a + i * rows.stride, rows.stride, rows.zero + i, fours, b, c + i * kWidth);
-    i += 8;
-  }
-  if (i + 4 <= m) {
-    block<4>(a + i * rows.stride, rows.stride, rows.zero + i, fours, b, c + i * kWidth);
-    i += 4;
-  }
-  for (; i < m; ++i) one_row(a + i * rows.stride, rows.zero[i], fours, b, c + i * kWidth);
 }
 #else
 bool has_fours() { return false; }

@@ -20,13 +20,18 @@ std::vector<int64_t> offsets(const Dims& batch, const Dims& dims, const Dims& st
 
 }  // namespace
 
+ByteMatrices left_matrices(const MatMulShapes& s, DType a) {
+  const size_t r = s.y.size();
+  return {sign_of(a), offsets(batch_of(s.y), s.a, s.a_strides), s.a_strides[r - 2], s.a_strides[r - 1]};
+}
+
 IntegerProduct byte_matrix_product(const MatMulShapes& s, DType a, DType b, RowForm form, Packing packing) {
   const size_t r = s.y.size();
   const Dims batch = batch_of(s.y);
   IntegerProduct p;
   p.form = form;
   p.count = element_count(batch), p.rows = s.y[r - 2], p.k = s.a[r - 1], p.n = s.y[r - 1];
-  p.left = matrix_rows({sign_of(a), offsets(batch, s.a, s.a_strides), s.a_strides[r - 2], s.a_strides[r - 1]}, p.k);
+  p.left = matrix_rows(left_matrices(s, a), p.k);
   p.y = offsets(batch, s.y, row_major_strides(s.y));
   p.y_stride = p.n;
   p.column.assign(static_cast<size_t>(p.count), 0);

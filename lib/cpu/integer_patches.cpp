@@ -54,9 +54,9 @@ class PatchRows : public IntegerRows {
       return;
     }
     const int64_t low = std::clamp<int64_t>(-origin, 0, kernel), high = std::clamp<int64_t>(s_.in[2] - origin, low, kernel);
-    put_zeros(codes.form, low * c, codes.row_zero, to);
     put_integers(codes.form, x + (origin + low) * c, sign_, (high - low) * c, codes.zero, after(to, low * c, codes.form));
-    put_zeros(codes.form, (kernel - high) * c, codes.row_zero, after(to, high * c, codes.form));
+    if (low > 0) put_zeros(codes.form, low * c, codes.row_zero, to);
+    if (high < kernel) put_zeros(codes.form, (kernel - high) * c, codes.row_zero, after(to, high * c, codes.form));
   }
 
   PatchShape s_;
@@ -94,33 +94,44 @@ PatchShape patch_shape(const Conv& op, const KernelQuery& q) {
   return patch_shape(conv_geometry(op, x, w), x, w, q.out[0].shape.numbers(), op.group);
 }
 
-Support byte_conv_fits(const Conv& op, const KernelQuery& q) {
+Support integer_conv_fits(const Conv& op, const KernelQuery& q, int64_t x_reach) {
   for (const Support& s : {operands_fit(q), conv_fits(q), integer_finish_fits(q, op.activation, 3), integer_bias_fits(q, 2)})
     if (!s) return s;
-  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
   if (!q.constants[1]) return no("w is not constant");
   const auto w = byte_weights(q.in[1], 0, q.out[0].shape[1].number());
   if (!w) return no("w is not i8 or u8 quantized per tensor or output channel: " + q.in[1].text());
   const PatchShape s = patch_shape(op, q);
-  return sums_fit(q.in[0], *w, s.group_channels() * s.positions());
+  return sums_fit(x_reach, *w, s.group_channels() * s.positions());
+}
+
+Support byte_conv_fits(const Conv& op, const KernelQuery& q) {
+  if (!per_tensor(q.in[0])) return no("x is not i8 or u8 quantized per tensor: " + q.in[0].text());
+  return integer_conv_fits(op, q, code_reach(q.in[0]));
 }
 
 std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign) { return std::make_shared<PatchRows>(shape, sign); }
+
+bool reads_each_pixel_once(const PatchShape& s) {
+  return s.positions() == 1 && s.in == s.out && s.strides == std::array<int64_t, 3>{1, 1, 1} && s.pads == std::array<int64_t, 3>{0, 0, 0};
+}
+
+ByteMatrices pixel_matrices(const PatchShape& s, DType x) {
+  ByteMatrices pixels{sign_of(x), {}, s.channels, 1};
+  for (int64_t g = 0; g < s.group; ++g) pixels.offset.push_back(g * s.group_channels());
+  return pixels;
+}
 
 IntegerProduct patch_product(const PatchShape& s, DType x, RowForm form) {
   IntegerProduct p;
   p.form = form;
   p.count = s.group, p.rows = s.out_pixels(), p.k = s.group_channels() * s.positions(), p.n = s.group_outputs();
   p.y_stride = s.outputs;
-  ByteMatrices pixels{sign_of(x), {}, s.channels, 1};
   for (int64_t g = 0; g < s.group; ++g) {
     p.w.push_back(g * packed_integer_bytes(form, p.k, p.n));
     p.y.push_back(g * p.n);
     p.column.push_back(g * p.n);
-    pixels.offset.push_back(g * s.group_channels());
   }
-  const bool each_pixel_alone = s.positions() == 1 && s.in == s.out;
-  p.left = each_pixel_alone ? matrix_rows(std::move(pixels), p.k) : patch_rows(s, sign_of(x));
+  p.left = reads_each_pixel_once(s) ? matrix_rows(pixel_matrices(s, x), p.k) : patch_rows(s, sign_of(x));
   return p;
 }
 

@@ -18,7 +18,9 @@ struct PatchShape {
 // At most three spatial axes.
 PatchShape patch_shape(const ConvGeometry& geometry, const Dims& x, const Dims& w, const Dims& y, int64_t group);
 PatchShape patch_shape(const Conv& op, const KernelQuery& q);
-// What our kernels for a Conv of integers have in common: geometry, types, scales, epilogue, sums that stay in int32.
+// What our kernels for a Conv by integers have in common: geometry, weights, epilogue, sums that stay in int32 where no code of x lies further
+// than `x_reach` from its zero point; and the same for an x of integers, of its type.
+Support integer_conv_fits(const Conv& op, const KernelQuery& q, int64_t x_reach);
 Support byte_conv_fits(const Conv& op, const KernelQuery& q);
 
 // The rows of a convolution as a product, one per output pixel and group: what its window covers, kernel positions outermost, 0 outside.
@@ -37,6 +39,10 @@ void each_pixel(const PatchShape& s, int64_t first, int64_t count, F&& f) {
     if (a == 0) ++image;
   }
 }
+
+// Whether these rows are just the pixels' channels, and the matrices that they are then, one per group.
+bool reads_each_pixel_once(const PatchShape& shape);
+ByteMatrices pixel_matrices(const PatchShape& shape, DType x);
 
 // That product, for x of this type read and y written channels innermost; neither scales nor a finish are set.
 IntegerProduct patch_product(const PatchShape& shape, DType x, RowForm form);

@@ -9,7 +9,7 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kBlockBytes = 448 << 10;  // of widened rows, which stay in the second cache
-constexpr int64_t kMostRows = 288;          // so that sums of one panel stay in the first
+constexpr int64_t kMostRows = 132;          // so that sums of one panel stay in the first
 constexpr int64_t kRowStep = 12;            // a multiple of the product's row blocks
 constexpr int64_t kCodesBytes = 64;         // room for one scale and zero point
 constexpr int64_t kFewestRows = 36;         // below, threads share columns rather than rows

@@ -36,8 +36,10 @@ std::optional<ByteWeights> byte_weights(const TensorType& w, int64_t axis, int64
   return made;
 }
 
-Support sums_fit(const TensorType& x, const ByteWeights& w, int64_t k) {
-  const int64_t largest = reach_of(x.dtype, per_tensor(x)->zero) * w.reach;
+int64_t code_reach(const TensorType& x) { return reach_of(x.dtype, per_tensor(x)->zero); }
+
+Support sums_fit(int64_t x_reach, const ByteWeights& w, int64_t k) {
+  const int64_t largest = x_reach * w.reach;
   return k <= std::numeric_limits<int32_t>::max() / std::max<int64_t>(largest, 1) ? yes()
                                                                                   : no("sums of " + std::to_string(k) + " products may leave int32");
 }

@@ -13,8 +13,11 @@ struct ByteWeights {
 // None unless quantized so, per tensor or along `axis`, whose extent is `columns`.
 std::optional<ByteWeights> byte_weights(const TensorType& w, int64_t axis, int64_t columns);
 
-// Whether k products of x - zero with such weights cannot leave int32.
-Support sums_fit(const TensorType& x, const ByteWeights& w, int64_t k);
+// Whether k products of x - zero with such weights cannot leave int32, where no |x - zero| is larger than `x_reach`.
+Support sums_fit(int64_t x_reach, const ByteWeights& w, int64_t k);
+// That of a type quantized per tensor, and of bytes whose zero point is one of them.
+int64_t code_reach(const TensorType& x);
+constexpr int64_t kByteReach = 255;
 
 // Where the op says so (integer_sum.h), finishes by rescaling: `scale`, w's, becomes the factors and the bias stays as it is stored. Else
 // `scale` is multiplied by x's and `more`. The weights are input 1, its channels lie along `channel_axis`; the residual is input 3.

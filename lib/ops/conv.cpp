@@ -4,6 +4,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/ops/conv_parts.h"
+#include "lib/ops/dynamic_conv.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/integer_sum.h"
 #include "lib/ops/quantize.h"
@@ -42,6 +43,7 @@ void check_residual(const InferContext& in, const Shape& y, DType compute) {
 // One convolution over real numbers; called once per output plane, on several threads.
 struct ConvSum {
   ScaledValues x, w;
+  std::vector<float> image_scale;  // of codes made while running: one, or one per image
   std::vector<double> bias, residual;
   std::vector<WindowRows> positions;  // of the kernel, in row-major order
   int64_t channels_per_group = 0, outputs_per_group = 1, outputs = 0, groups = 1, x_plane = 0, y_plane = 0;
@@ -56,10 +58,14 @@ struct ConvSum {
       for (size_t r = 0; r < positions.size(); ++r) add_position(positions[r], weights[r], from, acc.data());
     }
   }
+  double scale_of(int64_t n, int64_t k) const {
+    if (image_scale.empty()) return x.scale_at(0) * w.scale_at(k);
+    return static_cast<double>(image_scale[image_scale.size() == 1 ? 0 : static_cast<size_t>(n)] * static_cast<float>(w.scale_at(k)));
+  }
   // The same, finished.
   void plane(const Conv& op, int64_t n, int64_t k, std::vector<double>& acc) const {
     sums(n, k, acc);
-    const double scale = x.scale_at(0) * w.scale_at(k), b = bias.empty() ? 0.0 : bias[static_cast<size_t>(k)];
+    const double scale = scale_of(n, k), b = bias.empty() ? 0.0 : bias[static_cast<size_t>(k)];
     const double* added = residual.empty() ? nullptr : residual.data() + (n * outputs + k) * y_plane;
     for (int64_t i = 0; i < y_plane; ++i) {
       double& v = acc[static_cast<size_t>(i)];
@@ -91,10 +97,21 @@ void rescale(const Conv& op, const ConvSum& sum, Inputs in, Tensor& y) {
   });
 }
 
+void take_codes(const Conv& op, const Tensor& x, ConvSum& sum) {
+  CentredCodes made = centred_codes(x.data<float>(), dynamic_part(x.dims(), op.dynamic));
+  sum.x.values.assign(made.codes.begin(), made.codes.end());
+  sum.image_scale = std::move(made.scale);
+  if (sum.image_scale.empty()) sum.image_scale = {1.0f};
+}
+
 }  // namespace
 
 std::vector<TensorType> Conv::infer(const InferContext& in) const {
   const DType compute = conv_compute_dtype(in);
+  if (dynamic != Dynamic::no) {
+    require(dynamic != Dynamic::row, ErrorKind::model, "a convolution has no rows to quantize one by one");
+    require_dynamic(in.type(0), in.type(1), 0);
+  }
   const Shape &x = in.shape(0), &w = in.shape(1);
   const auto rank = conv_rank(in);
   TensorType y(compute, Shape::unranked());
@@ -127,7 +144,8 @@ void Conv::reference(Inputs in, Outputs out) const {
   const Dims y_dims = out[0].dims();
   if (element_count(y_dims) == 0) return;
   ConvSum sum;
-  sum.x = scaled_values(x, -1);
+  if (dynamic == Dynamic::no) sum.x = scaled_values(x, -1);
+  else take_codes(*this, x, sum);
   sum.w = scaled_values(w, 0);
   if (in.size() > 2 && in[2]) sum.bias = real_values(*in[2]);
   if (in.size() > 3 && in[3]) sum.residual = real_values(*in[3]);
@@ -169,6 +187,7 @@ std::vector<Value*> Conv::decompose(Graph& graph, Node& node) const {
   plain.output_dtype = Conv().output_dtype;
   std::vector<Value*> in{node.inputs[0], node.inputs[1]};
   if (node.input(2)) in.push_back(node.inputs[2]);
+  if (!fused && dynamic != Dynamic::no) return {add_dynamic_conv(graph, node, plain)};
   if (!fused) {
     const DType compute = conv_compute_dtype(node);
     for (Value*& v : in) v = as_float(graph, node, v, compute);

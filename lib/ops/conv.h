@@ -1,4 +1,5 @@
 #pragma once
+#include "lib/ops/dynamic_codes.h"
 #include "lib/ops/epilogue.h"
 #include "lib/ops/registry.h"
 
@@ -12,6 +13,7 @@ template <> inline constexpr std::span<const std::string_view> kEnumNames<AutoPa
 // Inputs: x, w, b (optional), residual (optional). strides, dilations empty: ones; pads empty: zeros (all begins, then all ends).
 // x and w may be quantized (i8/u8): then sums are exact in int32 over (stored - zero point), times the scales, and y is f32, unless
 // `output` is set: then y is `output_dtype` quantized so (round half to even, saturated). A quantized residual counts by its real values.
+// `dynamic`, tensor or image: x is f32 and quantized while running, w is quantized as above.
 struct Conv : OpBase<Conv> {
   static constexpr std::string_view kName = "conv";
   std::vector<int64_t> strides, dilations, pads;
@@ -21,9 +23,10 @@ struct Conv : OpBase<Conv> {
   AddOrder add_order = AddOrder::before_activation;
   QuantizationPtr output;
   DType output_dtype = DType::i8;                     // with `output`
+  Dynamic dynamic = Dynamic::no;
   static constexpr auto kFields = std::tuple{field("strides", &Conv::strides), field("dilations", &Conv::dilations), field("pads", &Conv::pads),
       field("group", &Conv::group), field("auto_pad", &Conv::auto_pad), field("activation", &Conv::activation), field("add_order", &Conv::add_order),
-      field("output", &Conv::output), field("output_dtype", &Conv::output_dtype)};
+      field("output", &Conv::output), field("output_dtype", &Conv::output_dtype), field("dynamic", &Conv::dynamic)};
 
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;

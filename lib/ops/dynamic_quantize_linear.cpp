@@ -14,7 +14,19 @@ constexpr OnnxName kNames[] = {{"", "DynamicQuantizeLinear", 11}};
 DynamicScale dynamic_scale(float low, float high) {
   const float scale = (high - low) / 255.0f;
   if (!(scale > 0)) return {};
-  return {scale, static_cast<int32_t>(std::nearbyint(std::clamp(-low / scale, 0.0f, 255.0f)))};
+  const float zero = std::nearbyint(-low / scale);
+  return {scale, zero > 0 ? static_cast<int32_t>(std::min(zero, 255.0f)) : 0};
+}
+
+DynamicScale dynamic_scale_of(std::span<const float> x) {
+  float low = 0, high = 0;
+  for (const float v : x) low = std::min(low, v), high = std::max(high, v);
+  return dynamic_scale(low, high);
+}
+
+uint8_t dynamic_code(float x, const DynamicScale& scale) {
+  const float code = std::nearbyint(x / scale.scale) + static_cast<float>(scale.zero);
+  return static_cast<uint8_t>(code >= 0 ? std::min(code, 255.0f) : 0.0f);
 }
 
 std::vector<TensorType> DynamicQuantizeLinear::infer(const InferContext& in) const {
@@ -25,17 +37,12 @@ std::vector<TensorType> DynamicQuantizeLinear::infer(const InferContext& in) con
 
 void DynamicQuantizeLinear::reference(Inputs in, Outputs out) const {
   const auto x = in[0]->data<float>();
-  float low = 0, high = 0;
-  for (const float v : x) low = std::min(low, v), high = std::max(high, v);
-  const DynamicScale q = dynamic_scale(low, high);
+  const DynamicScale q = dynamic_scale_of(x);
   shape_output(out[0], DType::u8, in[0]->dims());
   shape_output(out[1], DType::f32, {});
   shape_output(out[2], DType::u8, {});
   const auto y = out[0].data<uint8_t>();
-  for (size_t i = 0; i < x.size(); ++i) {
-    const float code = std::nearbyint(x[i] / q.scale) + static_cast<float>(q.zero);
-    y[i] = static_cast<uint8_t>(code >= 0 ? std::min(code, 255.0f) : 0.0f);
-  }
+  for (size_t i = 0; i < x.size(); ++i) y[i] = dynamic_code(x[i], q);
   out[1].data<float>()[0] = q.scale;
   out[2].data<uint8_t>()[0] = static_cast<uint8_t>(q.zero);
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -21,5 +23,9 @@ struct DynamicScale {
   int32_t zero = 0;
 };
 DynamicScale dynamic_scale(float low, float high);
+// The same for these numbers; NaN counts for nothing.
+DynamicScale dynamic_scale_of(std::span<const float> x);
+// The code of one number; NaN has code 0.
+uint8_t dynamic_code(float x, const DynamicScale& scale);
 
 }  // namespace onecard

@@ -96,6 +96,25 @@ void integer_product(const MatrixProduct& p, Inputs in, Tensor& y) {
   }
 }
 
+// Finished sums of a's codes, made here, and b's integers.
+template <class StoreRow>
+void dynamic_product(const MatMul& op, const MatrixProduct& p, const Tensor& a, const Tensor& b, StoreRow&& store_row) {
+  const CentredCodes codes = centred_codes(a.data<float>(), dynamic_part(a.dims(), op.dynamic));
+  const auto bs = to_ints(b);
+  const Quantization& qb = *b.type().quant;
+  const auto column = [&](int64_t n) { return qb.axis < 0 ? size_t{0} : static_cast<size_t>(n); };
+  multiply<int64_t>(
+      p, [&](int64_t i, int64_t) { return int64_t{codes.codes[static_cast<size_t>(i)]}; },
+      [&](int64_t i, int64_t n) { return bs[static_cast<size_t>(i)] - qb.zero_at(column(n)); },
+      [&](int64_t at, std::span<int64_t> sums) {
+        const float scale = p.k == 0 ? 1.0f : codes.scale_at(p.a_at[static_cast<size_t>(at / (p.m * p.n))] + at / p.n % p.m * p.a_row);
+        std::vector<double> row(sums.size());
+        for (size_t n = 0; n < row.size(); ++n)
+          row[n] = static_cast<double>(sums[n]) * static_cast<double>(scale * qb.scale[qb.scale.size() == 1 ? 0 : n]);
+        store_row(at, row);
+      });
+}
+
 // store(i, value) takes the finished real numbers.
 template <class Store>
 void real_product(const MatMul& op, const MatrixProduct& p, const Tensor& a, const Tensor& b, const Epilogue& end, Store&& store) {
@@ -103,6 +122,7 @@ void real_product(const MatMul& op, const MatrixProduct& p, const Tensor& a, con
     end(at, row);
     for (size_t n = 0; n < row.size(); ++n) store(static_cast<size_t>(at) + n, row[n]);
   };
+  if (op.dynamic != Dynamic::no) return dynamic_product(op, p, a, b, store_row);
   if (const auto form = integer_form(a, b, op.transpose_b)) {
     visit_numeric(a.dtype(), [&]<class A>(TypeTag<A>) {
       visit_numeric(b.dtype(), [&]<class B>(TypeTag<B>) {
@@ -149,6 +169,15 @@ void rescale(const MatMul& op, const MatrixProduct& p, Inputs in, Tensor& y) {
       });
 }
 
+void check_dynamic(const MatMul& op, const TensorType& a, const TensorType& b) {
+  if (op.dynamic == Dynamic::no) return;
+  require(op.dynamic != Dynamic::image, ErrorKind::model, "a matrix product has no images to quantize one by one");
+  const bool matrices = (!a.shape.has_rank() || a.shape.rank() >= 2) && b.shape.has_rank() && b.shape.rank() >= 2;
+  require(matrices && op.transpose_a == Transpose2::no, ErrorKind::model, "rows of ", a.text(), " cannot be quantized while running, beside ",
+          b.text());
+  require_dynamic(a, b, b.shape.rank() - (op.transpose_b == Transpose2::yes ? 2 : 1));
+}
+
 }  // namespace
 
 std::vector<TensorType> MatMul::infer(const InferContext& in) const {
@@ -159,6 +188,7 @@ std::vector<TensorType> MatMul::infer(const InferContext& in) const {
   const DType real = a.quant && b.quant ? DType::f32 : a.quant ? b.dtype : a.dtype;
   require(is_arithmetic_float(real) || (alpha == 1 && activation.is_identity() && !output), ErrorKind::model,
           "an integer matrix product has no alpha, activation or output scale");
+  check_dynamic(*this, a, b);
   Shape y = matrix_product_shape(a.shape, b.shape, transpose_a, transpose_b);
   for (size_t extra = 2; extra < 4; ++extra) {
     if (!in.has(extra)) continue;

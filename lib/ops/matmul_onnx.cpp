@@ -1,8 +1,11 @@
 #include "lib/ops/binary.h"
 #include "lib/ops/einsum.h"
 #include "lib/ops/matmul.h"
+#include "lib/ops/matmul_integer.h"
 #include "lib/ops/operands.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/reduce.h"
+#include "lib/ops/reinterpret.h"
 #include "lib/ops/shape_ops.h"
 #include "lib/ops/unary.h"
 
@@ -41,13 +44,48 @@ Value* product_of(const MatMul& op, const NodesBefore& before, Value* a, Value* 
 }
 
 bool has_epilogue(const MatMul& op, const Node& node) { return !op.activation.is_identity() || op.output || node.input(3); }
-bool is_quantized(const Node& node) {
-  return node.input(0)->type.quant || node.input(1)->type.quant || (node.input(3) && node.input(3)->type.quant);
-}
+bool is_quantized(const Node& node) { return node.input(0)->type.quant || node.input(1)->type.quant || (node.input(3) && node.input(3)->type.quant); }
 bool is_bare(const MatMul& op, const Node& node) {
   return op.transpose_a == Transpose2::no && op.transpose_b == Transpose2::no && op.alpha == 1 && !node.input(2);
 }
 bool has_rank(const Value* v, int64_t rank) { return v->type.shape.has_rank() && v->type.shape.rank() == rank; }
+
+// b's codes as MatMulInteger takes them, and for each column their sum less the zero points and the scale, in the rank of a row.
+struct IntegerColumns {
+  Value *codes, *zero, *sums, *scale;
+};
+IntegerColumns integer_columns(const MatMul& op, const NodesBefore& before, Value* b) {
+  const Quantization& q = *b->type.quant;
+  const auto row = [&](Tensor t) { return before.constant(std::move(t)); };
+  const auto count = static_cast<int64_t>(q.zero_point.size());
+  IntegerColumns c{before.add(Reinterpret(), {b}), nullptr, nullptr, nullptr};
+  if (op.transpose_b == Transpose2::yes) c.codes = transposed(before, c.codes);
+  Tensor zero(b->type.dtype, count == 1 ? Dims{} : Dims{count});
+  for (int64_t i = 0; i < count; ++i) zero.set_int(i, q.zero_at(static_cast<size_t>(i)));
+  c.zero = row(std::move(zero));
+  Tensor scale(DType::f32, q.scale.size() == 1 ? Dims{} : Dims{static_cast<int64_t>(q.scale.size())});
+  for (size_t i = 0; i < q.scale.size(); ++i) scale.data<float>()[i] = q.scale[i] * op.alpha;
+  c.scale = row(std::move(scale));
+  Cast wide;
+  wide.to = DType::i32;
+  Reduce total;
+  Value* whole = before.add(Binary(BinaryFn::sub), {before.add(wide, {c.codes}), before.add(wide, {c.zero})});
+  c.sums = before.add(total, {whole, before.constant(Tensor::of<int64_t>({1}, {-2}))});
+  return c;
+}
+
+// Codes made while running, as the integer operators of ONNX. MatMulInteger takes one zero point of a in engines as they are: those of rows
+// are taken out of the sums by the sums of b's columns.
+Value* dynamic_parts(const MatMul& op, const NodesBefore& before, const Node& node) {
+  const DynamicNodes a = add_dynamic_codes(before, node.input(0), op.dynamic, node.input(1)->type.shape.rank());
+  const IntegerColumns b = integer_columns(op, before, node.input(1));
+  const bool rows = op.dynamic == Dynamic::row;
+  Value* sums = before.add(MatMulInteger(), {a.codes, b.codes, rows ? nullptr : a.zero, b.zero});
+  if (rows) sums = before.add(Binary(BinaryFn::sub), {sums, before.add(Binary(BinaryFn::mul), {a.zero, b.sums})});
+  Value* y = add_rescale(before, sums, a.scale, b.scale);
+  if (!node.input(2)) return y;
+  return before.add(Binary(BinaryFn::add), {y, node.input(2)->type.quant ? before.add(Dequantize(), {node.input(2)}) : node.input(2)});
+}
 
 // The product with bias alone, then activation, residual and output scale as nodes.
 Value* without_epilogue(const MatMul& op, const NodesBefore& before, Node& node) {
@@ -56,7 +94,8 @@ Value* without_epilogue(const MatMul& op, const NodesBefore& before, Node& node)
   inner.transpose_a = op.transpose_a;
   inner.transpose_b = op.transpose_b;
   inner.alpha = op.alpha;
-  std::vector<Value*> operands{real(node.input(0)), real(node.input(1))};
+  inner.dynamic = op.dynamic;
+  std::vector<Value*> operands{real(node.input(0)), op.dynamic == Dynamic::no ? real(node.input(1)) : node.input(1)};
   if (node.input(2)) operands.push_back(real(node.input(2)));
   Value* y = before.add(inner, operands);
   Value* residual = real(node.input(3));
@@ -77,7 +116,8 @@ const std::span<const OnnxName> MatMul::kOnnx{kNames};
 std::vector<Value*> MatMul::from_onnx(const OnnxNode& node) {
   Value *a = node.needed(0), *b = node.needed(1);
   if (node.op_type == "MatMul") return {node.add_op(MatMul(), {a, b})};
-  for (const Value* v : {a, b}) require(!v->type.shape.has_rank() || v->type.shape.rank() == 2, ErrorKind::model, "Gemm of ", v->type.text(), ": it takes matrices");
+  for (const Value* v : {a, b})
+    require(!v->type.shape.has_rank() || v->type.shape.rank() == 2, ErrorKind::model, "Gemm of ", v->type.text(), ": it takes matrices");
   MatMul op;
   op.transpose_a = node.attr<int64_t>("transA", 0) != 0 ? Transpose2::yes : Transpose2::no;
   op.transpose_b = node.attr<int64_t>("transB", 0) != 0 ? Transpose2::yes : Transpose2::no;
@@ -88,7 +128,9 @@ std::vector<Value*> MatMul::from_onnx(const OnnxNode& node) {
 
 std::vector<Value*> MatMul::decompose(Graph& graph, Node& node) const {
   const NodesBefore before(graph, node);
-  if (has_epilogue(*this, node) || is_quantized(node)) return {without_epilogue(*this, before, node)};
+  const bool fused = has_epilogue(*this, node) || (is_quantized(node) && dynamic == Dynamic::no);
+  if (fused) return {without_epilogue(*this, before, node)};
+  if (dynamic != Dynamic::no) return {dynamic_parts(*this, before, node)};
   if (is_bare(*this, node)) return {};
   Value *a = node.input(0), *b = node.input(1);
   Value* y = product_of(*this, before, a, b);
@@ -101,9 +143,8 @@ std::optional<OnnxForm> MatMul::to_onnx(const Node& node) const {
   if (has_epilogue(*this, node) || is_quantized(node)) return std::nullopt;
   if (is_bare(*this, node)) return OnnxForm{"MatMul", {}, {}};
   if (!has_rank(node.input(0), 2) || !has_rank(node.input(1), 2)) return std::nullopt;
-  return OnnxForm{"Gemm",
-                  {{"alpha", alpha}, {"transA", int64_t{transpose_a == Transpose2::yes}}, {"transB", int64_t{transpose_b == Transpose2::yes}}},
-                  {}};
+  return OnnxForm{
+      "Gemm", {{"alpha", alpha}, {"transA", int64_t{transpose_a == Transpose2::yes}}, {"transB", int64_t{transpose_b == Transpose2::yes}}}, {}};
 }
 
 }  // namespace onecard

@@ -38,6 +38,11 @@ class NodesBefore {
   Value* add(O op, std::vector<Value*> in) const {
     return graph_.add_before(at_, std::make_shared<const O>(std::move(op)), std::move(in), at_.output()->name).output();
   }
+  // All its outputs.
+  template <class O>
+  std::vector<Value*> add_all(O op, std::vector<Value*> in) const {
+    return graph_.add_before(at_, std::make_shared<const O>(std::move(op)), std::move(in), at_.output()->name).outputs;
+  }
   Value* constant(Tensor t) const { return graph_.add_constant(graph_.unique(at_.output()->name + "_constant"), std::move(t)); }
   Value* scalar(DType dtype, double value) const { return constant(scalar_tensor(dtype, value)); }
 

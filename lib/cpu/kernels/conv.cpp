@@ -19,6 +19,7 @@ Support types_fit(const KernelQuery& q) {
 }
 
 Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
+  if (op.dynamic != Dynamic::no) return no("x is quantized while running");
   EpilogueSpec epilogue;
   epilogue.activation = op.activation;
   epilogue.order = op.add_order;

@@ -22,7 +22,7 @@ Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
   epilogue.activation = op.activation;
   epilogue.order = op.add_order;
   epilogue.dims = q.out[0].shape.numbers();
-  for (const Support& s : {conv_fits(q), types_fit(q), conv_bias_fits(q), epilogue_fits(epilogue, q)})
+  for (const Support& s : {conv_fits(q), types_fit(q), conv_bias_fits(q), epilogue_fits(epilogue, q), scales_in_steps(q, op.activation, 0)})
     if (!s) return s;
   const Dims x = q.in[0].shape.numbers(), w = q.in[1].shape.numbers();
   const ConvShapes s = conv_shapes(conv_geometry(op, x, w), x, w, epilogue.dims, op.group);

@@ -22,6 +22,7 @@ Support types_fit(const KernelQuery& q) {
 std::optional<Dims> bias_dims(const KernelQuery& q) { return q.has(2) ? std::optional(q.in[2].shape.numbers()) : std::nullopt; }
 
 Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
+  if (op.dynamic != Dynamic::no) return no("a is quantized while running");
   const MatMulShapes s = matmul_shapes(op, q.in[0].shape.numbers(), q.in[1].shape.numbers(), bias_dims(q));
   EpilogueSpec epilogue;
   epilogue.activation = op.activation;

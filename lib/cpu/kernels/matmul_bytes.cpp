@@ -25,7 +25,7 @@ Support supports(const MatMul& op, const KernelQuery& q) {
   if (q.has(2) && !s.bias_is_row && element_count(s.bias) != 1) return no("the bias is no row: " + q.in[2].text());
   const auto w = columns_of(op, q, s.y.back());
   if (!w) return no("b is not i8 or u8 quantized per tensor or column: " + q.in[1].text());
-  return sums_fit(q.in[0], *w, s.a.back());
+  return sums_fit(code_reach(q.in[0]), *w, s.a.back());
 }
 
 std::unique_ptr<Step> prepare(const MatMul& op, const KernelQuery& q) {

@@ -50,7 +50,9 @@ Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
     if (q.in[2].quant) return no("a quantized bias that is no row: " + q.in[2].text());
     epilogue.first_addend = std::pair(size_t{2}, bias);
   }
-  for (const Support& fits : {conv_bias_fits(q), epilogue_fits(epilogue, q)})
+  const int64_t b_rank = q.in[1].shape.rank(), column_axis = b_rank < 2 ? -1 : b_rank - (op.transpose_b == Transpose2::yes ? 2 : 1);
+  const Support steps = op.alpha == 1 ? scales_in_steps(q, op.activation, column_axis) : yes();
+  for (const Support& fits : {conv_bias_fits(q), epilogue_fits(epilogue, q), steps})
     if (!fits) return fits;
   PerTensor a_quant = *per_tensor(q.in[0]);
   a_quant.scale *= op.alpha;
