@@ -100,6 +100,7 @@ int run(const OptimizeOptions& o) {
   for (const auto& p : result.passes)
     if (p.changes) output.detail("pass " + p.name + ": " + std::to_string(p.changes) + " changes, " + number_text(p.ms) + " ms");
   for (const auto& n : result.notes) output.line("note: " + n);
+  for (const auto& line : zeros_text(result)) output.line(line);
   if (result.guard) output.line(guard_text(*result.guard));
   for (const auto& d : result.details) output.detail(d);
   output.line("memory: " + memory_text(result.memory));

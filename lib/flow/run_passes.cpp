@@ -8,6 +8,7 @@
 #include "lib/flow/guarded_passes.h"
 #include "lib/flow/magnitudes.h"
 #include "lib/flow/one_thread.h"
+#include "lib/flow/zero_pattern.h"
 
 namespace onecard {
 
@@ -66,6 +67,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.activations = calibrates ? request.activations : ActivationPrecision::keep;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;
+  asked.score = request.prune_score;
   asked.repair = request.repair;
   asked.search = request.calibration == CalibrationMethod::automatic;
   if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
@@ -73,7 +75,9 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   const OneThread one;
   Compression done = compress(
       asked, [&](const PruneOptions& prune) { return float_network(request, prune); }, device, *request.samples, progress);
-  context.prune.scope = done.scope;
+  context.prune.scope = done.recipe.scope;
+  context.prune.norms = done.recipe.norms;
+  result.survival = done.survival;
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);
@@ -125,6 +129,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
+  result.two_of_four = weights_in_two_of_four(graph);
   if (!done.stopped && request.activations != ActivationPrecision::keep && request.calibration_cache) {
     const GraphPtr shared = std::make_shared<const Graph>(graph.clone());
     const std::string key = graph_key(*shared);
@@ -153,11 +158,14 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   const auto& stop = request.pipeline.stop_after;
   require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0,
           " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
+  if (request.prune.amount > 0) result.pruned = context.pruned;
   result.notes = std::move(context.notes);
   const int64_t in_bodies = layers_in_bodies(graph, 0);
-  if (in_bodies > 0 && (request.prune.amount > 0 || request.weights != WeightPrecision::keep))
-    result.notes.push_back(std::to_string(in_bodies) +
-                           " layers with weights lie inside If, Loop or Scan and are left as they are: neither pruned nor made integers");
+  const bool repairs = request.prune.amount > 0 && request.samples && request.repair, rounds = request.weights != WeightPrecision::keep;
+  if (in_bodies > 0 && (repairs || rounds))
+    result.notes.push_back(std::to_string(in_bodies) + " layers with weights lie inside If, Loop or Scan: " +
+                           (repairs ? "what pruning leaves there is not repaired" : "") + (repairs && rounds ? ", and " : "") +
+                           (rounds ? "they are not made integers" : ""));
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;
