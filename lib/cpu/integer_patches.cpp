@@ -5,6 +5,8 @@
 
 #include "lib/cpu/conv_primitive.h"
 #include "lib/cpu/integer_weights.h"
+#include "lib/cpu/layout.h"
+#include "lib/cpu/plain_step.h"
 
 namespace onecard {
 namespace {
@@ -142,6 +144,15 @@ PackedWeight packed_patches(size_t index, const PatchShape& s, DType w, RowForm 
   packed.bytes = s.group * packed_integer_bytes(form, s.group_channels() * s.positions(), s.group_outputs());
   packed.pack = [s, form, sign = sign_of(w)](const Tensor& plain, void* to) { pack_patches(s, form, plain.raw(), sign, to); };
   return packed;
+}
+
+void bind_integer_conv(Step& step, const KernelQuery& q, const IntegerFinish& finish) {
+  bind_integer_bias(step, q, 2, finish);
+  step.in_layouts[0] = channels_last(q.in[0]);
+  step.out_layouts[0] = channels_last(q.out[0]);
+  if (!q.has(3)) return;
+  step.in_layouts[3] = channels_last(q.in[3]);
+  allow_in_place(step, q, {3});
 }
 
 }  // namespace onecard

@@ -23,6 +23,10 @@ PatchShape patch_shape(const Conv& op, const KernelQuery& q);
 Support integer_conv_fits(const Conv& op, const KernelQuery& q, int64_t x_reach);
 Support byte_conv_fits(const Conv& op, const KernelQuery& q);
 
+// The operands of such a kernel beside x and the weights: the bias, and everything of the output's extents with channels innermost; the residual
+// may be written over.
+void bind_integer_conv(Step& step, const KernelQuery& q, const IntegerFinish& finish);
+
 // The rows of a convolution as a product, one per output pixel and group: what its window covers, kernel positions outermost, 0 outside.
 std::shared_ptr<const IntegerRows> patch_rows(const PatchShape& shape, ByteSign sign);
 // Calls f(pixel, image, origin) for output pixels [first, first + count): origin is the window's first input position along each axis.

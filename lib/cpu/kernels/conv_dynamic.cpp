@@ -49,13 +49,7 @@ std::unique_ptr<Step> prepare(const Conv& op, const KernelQuery& q) {
   step->workspace_bytes = codes_at + (codes_first ? element_count(x) : 0);
   step->flops = flops;
   step->weights.push_back(std::move(packed));
-  bind_integer_bias(*step, q, 2, finish);
-  step->in_layouts[0] = channels_last(q.in[0]);
-  step->out_layouts[0] = channels_last(q.out[0]);
-  if (q.has(3)) {
-    step->in_layouts[3] = channels_last(q.in[3]);
-    allow_in_place(*step, q, {3});
-  }
+  bind_integer_conv(*step, q, finish);
   return step;
 }
 
