@@ -174,8 +174,12 @@ HWY_ATTR void finish_panel(const TileFinish& t, const int32_t* tile, int64_t row
       v = hn::MulAdd(hn::ConvertTo(d, hn::Sub(hn::PromoteTo(d32, hn::LoadU(hn::Rebind<R, I32>(), residual)), r_zero)), r_scale, v);
     v = hn::Min(high, hn::Max(low, v));
     if constexpr (kBytes) {
-      const hn::Rebind<Y, I32> to;
-      hn::StoreU(hn::DemoteTo(to, hn::Add(hn::NearestInt(v), y_zero)), to, y);
+      // The bounds are whole numbers in Y, so adding this rounds half to even and leaves the integer in the lowest byte.
+      constexpr float kRounds = 12582912.0f;  // 1.5 * 2^23
+      const hn::RebindToUnsigned<I32> u32;
+      const hn::Rebind<uint8_t, I32> to;
+      const auto whole = hn::Add(hn::BitCast(d32, hn::Add(v, hn::Set(d, kRounds))), y_zero);
+      hn::StoreU(hn::TruncateTo(to, hn::BitCast(u32, whole)), to, reinterpret_cast<uint8_t*>(y));
     } else {
       hn::StoreU(v, d, y);
     }

@@ -74,6 +74,7 @@ inline void fetch_lines(const int8_t* from, int64_t lines) {
 template <int64_t M>
 ONECARD_VNNI void block(const uint8_t* a, int64_t stride, const int32_t* zero, int64_t fours, const int8_t* b, int32_t* c) {
   __m512i low[M], high[M];
+#pragma GCC unroll 12  // or the zeros are written to memory and read back
   for (int64_t m = 0; m < M; ++m) low[m] = high[m] = _mm512_setzero_si512();
   for (int64_t i = 0; i < fours; ++i) {
     const __m512i b0 = _mm512_loadu_si512(b + i * kStep), b1 = _mm512_loadu_si512(b + i * kStep + kStep / 2);
@@ -136,6 +137,18 @@ ONECARD_VNNI int32_t sum_fours(const uint8_t* x, int64_t n) {
   return static_cast<int32_t>(sum);
 }
 
+// Windows are made of many short lines: a masked end needs no loop over what is left.
+ONECARD_VNNI void put_lines_of_fours(const ByteLines& x, ByteSign sign, uint8_t* to) {
+  const __m512i flip = _mm512_set1_epi8(sign == ByteSign::is_signed ? -0x80 : 0);
+  const __mmask64 rest = (uint64_t{1} << (x.n % 64)) - 1;
+  const auto* from = static_cast<const uint8_t*>(x.data);
+  for (int64_t l = 0; l < x.count; ++l, from += x.stride, to += x.n) {
+    int64_t i = 0;
+    for (; i + 64 <= x.n; i += 64) _mm512_storeu_si512(to + i, _mm512_xor_si512(_mm512_loadu_si512(from + i), flip));
+    if (i < x.n) _mm512_mask_storeu_epi8(to + i, rest, _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, from + i), flip));
+  }
+}
+
 ONECARD_VNNI void multiply_fours(const LeftRows& rows, int64_t m, int64_t k, const void* panel, int32_t* c) {
   const auto* a = static_cast<const uint8_t*>(rows.data);
   const auto* b = static_cast<const int8_t*>(panel);
@@ -152,6 +165,7 @@ ONECARD_VNNI void multiply_fours(const LeftRows& rows, int64_t m, int64_t k, con
 #else
 bool has_fours() { return false; }
 int32_t sum_fours(const uint8_t*, int64_t) { fail(ErrorKind::internal, "no such instructions"); }
+void put_lines_of_fours(const ByteLines&, ByteSign, uint8_t*) { fail(ErrorKind::internal, "no such instructions"); }
 void multiply_fours(const LeftRows&, int64_t, int64_t, const void*, int32_t*) { fail(ErrorKind::internal, "no such instructions"); }
 #endif
 

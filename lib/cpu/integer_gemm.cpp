@@ -225,41 +225,13 @@ void pack_integers(RowForm form, const UnpackedBytes& b, int64_t k, int64_t n, v
   else pack_pairs(b, k, n, packed);
 }
 
-namespace {
-
-// Eight codes with the top bits of `flip` turned.
-HWY_INLINE void move_eight(const uint8_t* from, uint64_t flip, uint8_t* to) {
-  uint64_t eight;
-  std::memcpy(&eight, from, sizeof eight);
-  eight ^= flip;
-  std::memcpy(to, &eight, sizeof eight);
+void put_lines(RowForm form, const ByteLines& x, ByteSign sign, int32_t zero, void* to) {
+  if (form == RowForm::fours) return put_lines_of_fours(x, sign, static_cast<uint8_t*>(to));
+  for (int64_t l = 0; l < x.count; ++l)
+    HWY_DYNAMIC_DISPATCH(widen_bytes)(static_cast<const uint8_t*>(x.data) + l * x.stride, sign, x.n, zero, static_cast<int16_t*>(to) + l * x.n);
 }
 
-// Windows are made of many short runs: moves that overlap at the end need no loop over what is left.
-HWY_INLINE void move_codes(const uint8_t* from, int64_t n, uint64_t flip, uint8_t* to) {
-  if (n < 8) {
-    for (int64_t i = 0; i < n; ++i) to[i] = static_cast<uint8_t>(from[i] ^ (flip & 0xff));
-    return;
-  }
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    move_eight(from + i, flip, to + i);
-    move_eight(from + i + 8, flip, to + i + 8);
-  }
-  if (i + 8 <= n) move_eight(from + i, flip, to + i);
-  move_eight(from + n - 8, flip, to + n - 8);
-}
-
-}  // namespace
-
-void put_integers(RowForm form, const void* x, ByteSign sign, int64_t n, int32_t zero, void* to) {
-  if (form == RowForm::pairs) return HWY_DYNAMIC_DISPATCH(widen_bytes)(x, sign, n, zero, static_cast<int16_t*>(to));
-  constexpr int64_t kShort = 256;
-  const auto* from = static_cast<const uint8_t*>(x);
-  auto* out = static_cast<uint8_t*>(to);
-  if (n > kShort && sign == ByteSign::is_unsigned) std::memcpy(out, from, static_cast<size_t>(n));
-  else move_codes(from, n, sign == ByteSign::is_signed ? 0x8080808080808080u : 0, out);
-}
+void put_integers(RowForm form, const void* x, ByteSign sign, int64_t n, int32_t zero, void* to) { put_lines(form, {x, 0, 1, n}, sign, zero, to); }
 
 void put_zeros(RowForm form, int64_t n, int32_t row_zero, void* to) {
   if (form == RowForm::pairs) std::fill_n(static_cast<int16_t*>(to), n, int16_t{0});

@@ -29,6 +29,12 @@ void pack_integers(RowForm form, const UnpackedBytes& b, int64_t k, int64_t n, v
 
 // Codes as elements of left rows: x less its zero point in pairs, as u8 in fours, whose zero point is then row_zero.
 void put_integers(RowForm form, const void* x, ByteSign sign, int64_t n, int32_t zero, void* to);
+// The same for `count` lines of n codes, `stride` apart: they lie one behind the other in the row.
+struct ByteLines {
+  const void* data = nullptr;
+  int64_t stride = 0, count = 0, n = 0;
+};
+void put_lines(RowForm form, const ByteLines& x, ByteSign sign, int32_t zero, void* to);
 // n codes that stand for 0.
 void put_zeros(RowForm form, int64_t n, int32_t row_zero, void* to);
 inline int32_t row_zero(RowForm form, ByteSign sign, int32_t zero) {

@@ -36,12 +36,33 @@ class PatchRows : public IntegerRows {
 
   void fill_row(const uint8_t* x, const std::array<int64_t, 3>& origin, const RowCodes& codes, void* to) const {
     const int64_t line = s_.kernel[2] * s_.group_channels();
-    for (int64_t a = 0; a < s_.kernel[0]; ++a)
+    const bool inside = within(origin, 1) && within(origin, 2);
+    for (int64_t a = 0; a < s_.kernel[0]; ++a) {
+      const int64_t d = origin[0] + a * s_.dilations[0];
+      if (inside && d >= 0 && d < s_.in[0]) {
+        fill_inside(x + ((d * s_.in[1] + origin[1]) * s_.in[2] + origin[2]) * s_.channels, codes, to);
+        to = after(to, s_.kernel[1] * line, codes.form);
+        continue;
+      }
       for (int64_t b = 0; b < s_.kernel[1]; ++b, to = after(to, line, codes.form)) {
-        const int64_t d = origin[0] + a * s_.dilations[0], h = origin[1] + b * s_.dilations[1];
+        const int64_t h = origin[1] + b * s_.dilations[1];
         if (d < 0 || d >= s_.in[0] || h < 0 || h >= s_.in[1]) put_zeros(codes.form, line, codes.row_zero, to);
         else fill_line(x + (d * s_.in[1] + h) * s_.in[2] * s_.channels, origin[2], codes, to);
       }
+    }
+  }
+
+  // Whether no position along this axis is padding.
+  bool within(const std::array<int64_t, 3>& origin, size_t axis) const {
+    return origin[axis] >= 0 && origin[axis] + (s_.kernel[axis] - 1) * s_.dilations[axis] < s_.in[axis];
+  }
+
+  // The two inner axes, none of whose positions is padding; x is the first.
+  void fill_inside(const uint8_t* x, const RowCodes& codes, void* to) const {
+    const int64_t c = s_.group_channels(), stride = s_.dilations[1] * s_.in[2] * s_.channels;
+    if (whole_line_) return put_lines(codes.form, {x, stride, s_.kernel[1], s_.kernel[2] * c}, sign_, codes.zero, to);
+    for (int64_t b = 0; b < s_.kernel[1]; ++b, to = after(to, s_.kernel[2] * c, codes.form))
+      put_lines(codes.form, {x + b * stride, s_.dilations[2] * s_.channels, s_.kernel[2], c}, sign_, codes.zero, to);
   }
 
   // The positions along the innermost axis.
