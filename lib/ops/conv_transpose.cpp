@@ -172,7 +172,7 @@ std::vector<Value*> ConvTranspose::from_onnx(const OnnxNode& node) {
   const Shape& w = node.needed(1)->type.shape;
   check_kernel_shape(node, w);
   // Some exporters write batch and channel too.
-  if (w.has_rank() && !op.output_shape.empty() && static_cast<int64_t>(op.output_shape.size()) == w.rank()) op.output_shape.erase(op.output_shape.begin(), op.output_shape.begin() + 2);
+  if (w.has_rank() && w.rank() > 2 && static_cast<int64_t>(op.output_shape.size()) == w.rank()) op.output_shape.erase(op.output_shape.begin(), op.output_shape.begin() + 2);
   std::vector<Value*> in{node.needed(0), node.needed(1)};
   if (node.input(2)) in.push_back(node.input(2));
   return node.add_all(std::move(op), std::move(in));
