@@ -19,7 +19,7 @@ struct ValueRange {
 struct Magnitude {
   float largest = 0, smallest = std::numeric_limits<float>::infinity();
 };
-enum class WeightPrecision { keep, int8 };
+enum class WeightPrecision { keep, int8, int4 /* where four bits have a home, else int8 */ };
 enum class ActivationPrecision { keep, int8 };
 enum class PruneScope { tensor, global, lamp };
 
@@ -48,6 +48,7 @@ struct PassContext {
   std::map<std::string, ValueRange> ranges;           // by value name, of the graph as it stands when the quantize passes run
   PruneOptions prune;
   WeightPrecision weights = WeightPrecision::keep;
+  int64_t weight_block = 32;                          // weights of four bits that share a scale
   ActivationPrecision activations = ActivationPrecision::keep;
   std::optional<DType> floats;                        // f16 or bf16: what f32 becomes
   std::map<std::string, Magnitude> magnitudes;        // with `floats`, of values by name; those of one name in several bodies count together

@@ -54,7 +54,7 @@ constexpr PipelineRow kFloat[] = {
 
 constexpr PipelineRow kQuantize[] = {
     {"replace_weights", once, main_graph, "layers bear the names that compression has seen"},
-    {"quantize_weights", once, main_graph, "weights are final: everything that could be folded into them was"},
+    {"quantize_weights", once, everywhere, "weights are final: everything that could be folded into them was"},
     {"quantize_activations", once, main_graph, "only where the weights are integers now"},
     {"eliminate_quantize_pairs", fixpoint, everywhere, "a model that is quantized already has them"},
     {"fuse_quantize", fixpoint, everywhere, "the producer writes integers itself"},

@@ -35,7 +35,8 @@ bool has_int8_weight(const Node& node) {
     const Node* source = producer_of<Dequantize>(node.inputs[1]);
     return source && source->inputs[0]->constant && source->inputs[0]->type.dtype == DType::i8;
   }
-  return channel_view(node) && node.inputs[1]->type.quant && node.inputs[1]->type.dtype == DType::i8;
+  const TensorType& w = node.inputs.size() > 1 && node.inputs[1] ? node.inputs[1]->type : TensorType();
+  return channel_view(node) && w.quant && w.quant->block == 0 && w.dtype == DType::i8;
 }
 
 Value* as_f32(Graph& graph, Node& at, Value* v) {

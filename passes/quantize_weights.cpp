@@ -1,74 +1,158 @@
-// conv(x, w) => conv(x, q), q = round(w / s) as i8, s = max|w| / 127 per output channel; conv_transpose, matmul likewise
-//   context.weights asks for it; w is a constant f32 of finite numbers; layers named in context.skip_layers and filter banks stay. A grouped transposed
-//   convolution has no axis of output channels: one scale. A weight shared by nodes with the same axis stays shared.
+// conv(x, w) => conv(x, q), q = round(w / s) of 8 bits, or of 4 bits in blocks along the sums; conv_transpose, matmul likewise
+// f(dequantize(q)) for the left operand of matmul and for W and R of lstm, gru, rnn; gather(w, i) => gather_dequantized(q, i)
+//   context.weights asks for it; w is a constant f32, f16 or bf16 of finite numbers, of rank 2 or more, read as a weight everywhere; layers named in
+//   context.skip_layers and filter banks stay. Bytes: s = max|w| / 127 per output channel (row of a table), or per block of 128, 64 or 32 along the
+//   sums where one scale per channel is not enough and the input is not to be integers as well; one scale where no axis is that of the channels.
+//   Four bits: blocks of context.weight_block, weights that are summed over fewer than 16 or are few become bytes. Shared weights stay shared.
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <sstream>
 
+#include "lib/ops/data_ops.h"
+#include "lib/ops/gather_dequantized.h"
 #include "lib/ops/quantize.h"
 #include "passes/filter_bank.h"
 #include "passes/match.h"
+#include "passes/weight_codes.h"
 #include "passes/weights.h"
 
 namespace onecard {
 
 namespace {
 
-// One scale per channel, or one when `axis` is -1; nothing when the weight is not finite.
-QuantizationPtr symmetric_int8(const Tensor& w, const ChannelView& view, int64_t axis) {
-  std::vector<float> top(static_cast<size_t>(axis < 0 ? 1 : view.channels()), 0.0f);
-  const auto values = w.data<float>();
-  size_t i = 0;
-  bool finite = true;
-  for (int64_t o = 0; o < view.outer; ++o)
-    for (int64_t e = 0; e < view.extent; ++e) {
-      float& most = top[axis < 0 ? 0 : static_cast<size_t>(view.channel(o, e))];
-      for (int64_t k = 0; k < view.inner; ++k, ++i) {
-        finite = finite && std::isfinite(values[i]);
-        most = std::max(most, std::abs(values[i]));
-      }
-    }
-  if (!finite) return nullptr;
-  auto quant = std::make_shared<Quantization>();
-  quant->axis = axis;
-  quant->scale.clear();
-  for (const float most : top) {
-    const float scale = most / 127.0f;
-    quant->scale.push_back(std::isnormal(scale) ? scale : 1.0f);
-  }
-  return quant;
+constexpr int64_t kFewestGathered = 256, kShortestRow = 16;  // elements of a table, of its rows
+
+bool stays_float(const PassContext& context, const Node& node, const WeightSite& site) {
+  const std::string name = node.output()->name + (is_recurrent(node) && site.input == 2 ? ".r" : "");
+  return std::find(context.skip_layers.begin(), context.skip_layers.end(), name) != context.skip_layers.end();
 }
 
-bool stays_float(const PassContext& context, const Node& node) {
-  return std::find(context.skip_layers.begin(), context.skip_layers.end(), node.output()->name) != context.skip_layers.end();
+// Whether every reader of a weight takes it as a weight: a float copy beside the integers would save nothing.
+bool only_weight(const Value* w) {
+  return std::all_of(w->users.begin(), w->users.end(), [&](const Node* user) {
+    const auto sites = weight_sites(*user);
+    for (size_t i = 0; i < user->inputs.size(); ++i)
+      if (user->inputs[i] == w && std::none_of(sites.begin(), sites.end(), [&](const WeightSite& s) { return s.input == i; })) return false;
+    return true;
+  });
+}
+
+class WeightQuantizer {
+ public:
+  WeightQuantizer(Graph& graph, PassContext& context) : graph_(graph), context_(context) {
+    request_.weights = context.weights;
+    request_.block = context.weight_block;
+    if (context.activations == ActivationPrecision::int8) request_.inputs = CodeRequest::Inputs::integers;
+  }
+
+  int64_t run() {
+    int64_t changes = 0;
+    for (auto it = graph_.nodes().begin(); it != graph_.nodes().end();) {
+      Node& node = *it++;
+      if (node.outputs.empty() || node.inputs.empty()) continue;
+      for (const WeightSite& site : weight_sites(node))
+        if (wanted(node, site)) changes += replace(node, site);
+    }
+    graph_.erase_dead();
+    return changes;
+  }
+
+ private:
+  bool wanted(const Node& node, const WeightSite& site) const {
+    const Value* w = node.inputs[site.input];
+    if (stays_float(context_, node, site) || (site.use == WeightUse::direct && is_filter_bank(node)) || !only_weight(w)) return false;
+    if (site.use == WeightUse::gathered) return w->constant->elements() >= kFewestGathered && site.sum_extent >= kShortestRow;
+    const Value* x = node.inputs[site.input == 0 ? 1 : 0];
+    return x && !x->type.quant && x->type.dtype == w->type.dtype && !x->constant;
+  }
+
+  // The weight as integers; null when it cannot be.
+  Value* codes_of(const Value* w, const WeightSite& site) {
+    for (const Made& m : made_)
+      if (m.source == w->constant && serves(m.site, site)) return m.codes;
+    const ConstTensor source = materialize(w->constant);
+    const Tensor real = source->dtype() == DType::f32 ? source->alias(source->type()) : convert(*source, DType::f32);
+    const auto choice = choose_codes(real, site, request_);
+    Value* codes = nullptr;
+    if (choice)
+      codes = graph_.add_constant(graph_.unique(w->name + (info(choice->dtype).bits == 4 ? ".int4" : ".int8")),
+                                  quantize_tensor(real, choice->dtype, choice->quant));
+    made_.push_back({w->constant, site, codes});
+    return codes;
+  }
+
+  bool replace(Node& node, const WeightSite& site) {
+    const DType real = node.inputs[site.input]->type.dtype;
+    Value* codes = codes_of(node.inputs[site.input], site);
+    if (!codes) return false;
+    if (site.use == WeightUse::gathered) {
+      GatherDequantized gather;
+      gather.axis = node.as<Gather>()->axis;
+      gather.dtype = real;
+      return replace_node(graph_, node, gather, {codes, node.inputs[1]});
+    }
+    std::vector<Value*> in = node.inputs;
+    if (site.use == WeightUse::direct) {
+      in[site.input] = codes;
+      const auto type = inferred(*node.op, in);
+      return type && type->dtype == node.output()->type.dtype && replace_inputs(graph_, node, std::move(in));
+    }
+    Dequantize dequantize;
+    dequantize.dtype = real;
+    in[site.input] = emit(graph_, node, dequantize, {codes});
+    graph_.set_inputs(node, std::move(in));
+    return true;
+  }
+
+  // Whether what was made for a weight in one place is what it is to be in another: rows of a table are those of a transposed right operand.
+  bool serves(const WeightSite& a, const WeightSite& b) const {
+    const bool same_use = a.use == b.use || request_.inputs == CodeRequest::Inputs::floats;
+    return same_use && a.sum_axis == b.sum_axis && a.channel_axis == b.channel_axis && a.sum_extent == b.sum_extent && a.matrices == b.matrices;
+  }
+
+  struct Made {
+    ConstTensor source;
+    WeightSite site;
+    Value* codes;  // null: it cannot be
+  };
+  Graph& graph_;
+  PassContext& context_;
+  CodeRequest request_;
+  std::vector<Made> made_;
+};
+
+// What four bits were given to, and what not.
+void report(const Graph& graph, PassContext& context) {
+  int64_t counts[3] = {}, elements[3] = {};  // four bits, bytes, floats
+  std::set<const Tensor*> seen;
+  for (const Node& node : graph.nodes()) {
+    for (const Value* v : node.inputs) {
+      if (!v || !v->constant || !v->type.quant || v->constant->rank() < 2 || !seen.insert(v->constant.get()).second) continue;
+      const size_t kind = info(v->type.dtype).bits == 4 ? 0 : 1;
+      ++counts[kind];
+      elements[kind] += v->constant->elements();
+    }
+    for (const WeightSite& site : weight_sites(node)) {
+      const ConstTensor& w = node.inputs[site.input]->constant;
+      if (!seen.insert(w.get()).second) continue;
+      ++counts[2];
+      elements[2] += w->elements();
+    }
+  }
+  std::ostringstream text;
+  text << "weights of four bits: " << counts[0] << " (" << elements[0] << " elements), in blocks of " << context.weight_block;
+  if (counts[1]) text << "; of eight bits: " << counts[1] << " (" << elements[1] << " elements), too few or summed over too few for blocks";
+  if (counts[2]) text << "; in float: " << counts[2] << " (" << elements[2] << " elements), small tables, filter banks, not finite or kept by name";
+  if (counts[0] + counts[1] + counts[2] > 0) context.notes.push_back(text.str());
 }
 
 }  // namespace
 
 int64_t quantize_weights(Graph& graph, PassContext& context) {
-  if (context.weights != WeightPrecision::int8) return 0;
-  int64_t changes = 0;
-  std::map<std::pair<const Tensor*, int64_t>, Value*> made;  // by source and axis: looked up, never iterated
-  std::vector<ConstTensor> held;                      // keeps the keys of `made` from being reused
-  for (Node& node : graph.nodes()) {
-    const auto view = channel_view(node);
-    if (!view || stays_float(context, node) || is_filter_bank(node)) continue;
-    Value* w = node.inputs[1];
-    if (w->type.quant || w->type.dtype != DType::f32 || node.inputs[0]->type.quant || node.inputs[0]->type.dtype != DType::f32) continue;
-    const int64_t axis = channel_axis(node).value_or(-1);
-    Value*& quantized = made[{w->constant.get(), axis}];
-    if (!quantized) {
-      const ConstTensor source = materialize(w->constant);
-      const QuantizationPtr quant = symmetric_int8(*source, *view, axis);
-      if (!quant) continue;
-      quantized = graph.add_constant(graph.unique(w->name + ".int8"), quantize_tensor(*source, DType::i8, quant));
-      held.push_back(w->constant);
-    }
-    std::vector<Value*> in = node.inputs;
-    in[1] = quantized;
-    const auto type = inferred(*node.op, in);
-    if (type && type->dtype == node.output()->type.dtype) changes += replace_inputs(graph, node, std::move(in));
-  }
-  graph.erase_dead();
+  if (context.weights == WeightPrecision::keep) return 0;
+  const int64_t changes = WeightQuantizer(graph, context).run();
+  if (context.weights == WeightPrecision::int4) report(graph, context);
   return changes;
 }
 

@@ -21,9 +21,14 @@ void put(Graph& graph, Node& node, size_t i, const ConstTensor& data, std::map<c
   if (in.size() <= i) in.resize(i + 1, nullptr);
   Value*& value = made[data.get()];
   const std::string name = in[i] ? in[i]->name : node.output()->name + ".bias";
-  if (!value) value = graph.add_constant(graph.unique(name + (data->type().quant ? ".int8" : ".found")), data);
+  const char* ending = !data->type().quant ? ".found" : info(data->dtype()).bits == 4 ? ".int4" : ".int8";
+  if (!value) value = graph.add_constant(graph.unique(name + ending), data);
   in[i] = value;
-  if (data->type().quant && is_recurrent(node)) in[i] = emit(graph, node, Dequantize{}, {value});
+  if (data->type().quant && is_recurrent(node)) {
+    Dequantize dequantize;
+    dequantize.dtype = node.output()->type.dtype;
+    in[i] = emit(graph, node, dequantize, {value});
+  }
 }
 
 }  // namespace

@@ -5,11 +5,12 @@
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/conv_transpose.h"
+#include "lib/ops/data_ops.h"
 #include "lib/ops/gru.h"
 #include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
-#include "lib/ops/rnn.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/rnn.h"
 #include "passes/match.h"
 
 namespace onecard {
@@ -96,6 +97,46 @@ std::optional<ChannelAffine> affine_of(BinaryFn fn, bool constant_first, std::ve
 }
 
 }  // namespace
+
+namespace {
+
+void add_matmul_sites(const Node& node, const MatMul& op, std::vector<WeightSite>& sites) {
+  for (const size_t input : {size_t{1}, size_t{0}}) {
+    const Value* w = node.input(input);
+    if (!w || !w->type.shape.has_rank() || w->type.shape.rank() < 2) continue;
+    const int64_t rank = w->type.shape.rank();
+    const bool turned = (input == 1 ? op.transpose_b : op.transpose_a) == Transpose2::yes;
+    const int64_t sum = (input == 1) == turned ? rank - 1 : rank - 2, channel = 2 * rank - 3 - sum;
+    sites.push_back({input, input == 1 ? WeightUse::direct : WeightUse::dequantized, sum, channel, 0, 1});
+  }
+}
+
+}  // namespace
+
+std::vector<WeightSite> weight_sites(const Node& node) {
+  std::vector<WeightSite> sites;
+  if (node.as<Conv>()) sites.push_back({1, WeightUse::direct, 1, 0, 0, 1});
+  if (const auto* deconv = node.as<ConvTranspose>())
+    sites.push_back({1, WeightUse::direct, 0, deconv->group == 1 ? std::optional<int64_t>(1) : std::nullopt, 0, 1});
+  if (const auto* matmul = node.as<MatMul>()) add_matmul_sites(node, *matmul, sites);
+  if (is_recurrent(node))
+    for (const size_t input : {size_t{1}, size_t{2}}) sites.push_back({input, WeightUse::dequantized, 2, 1, 0, 1});
+  if (const auto* gather = node.as<Gather>(); gather && node.input(0)->type.shape.has_rank() && gather->axis == 0)
+    sites.push_back({0, WeightUse::gathered, node.input(0)->type.shape.rank() - 1, 0, 0, 1});
+  std::erase_if(sites, [&](WeightSite& site) {
+    const Value* w = node.input(site.input);
+    const bool is_weight = w && w->constant && !w->type.quant && w->type.container == Container::tensor && is_arithmetic_float(w->type.dtype) &&
+                           w->type.dtype != DType::f64 && w->constant->rank() >= 2 && w->constant->elements() > 0;
+    if (!is_weight || site.sum_axis >= w->constant->rank()) return true;
+    const auto* deconv = node.as<ConvTranspose>();
+    const int64_t extent = w->constant->dims()[static_cast<size_t>(site.sum_axis)];
+    site.sum_extent = deconv && deconv->group > 0 ? extent / deconv->group : extent;
+    if (node.as<MatMul>() || is_recurrent(node))
+      site.matrices = w->constant->elements() / (extent * w->constant->dims()[static_cast<size_t>(*site.channel_axis)]);
+    return false;
+  });
+  return sites;
+}
 
 bool is_recurrent(const Node& node) { return node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>(); }
 

@@ -21,6 +21,24 @@ std::optional<ChannelView> channel_view(const Node& node);
 // The axis of that weight along which one scale per output channel can stand (quantization); nothing when no single axis can.
 std::optional<int64_t> channel_axis(const Node& node);
 
+// How a node comes to its weight when that is stored as integers.
+enum class WeightUse : uint8_t {
+  direct /* conv, conv_transpose, the right operand of matmul take quantized weights */,
+  dequantized /* the left operand of matmul, W and R of lstm, gru, rnn: through a dequantize */,
+  gathered /* rows of a table: gather becomes gather_dequantized */
+};
+// A constant weight of a node: which input, and the axes of the weight along which sums run and results lie.
+struct WeightSite {
+  size_t input = 1;
+  WeightUse use = WeightUse::direct;
+  int64_t sum_axis = -1;                // of a table: its last axis, along which one result lies
+  std::optional<int64_t> channel_axis;  // one scale per index serves each result; nothing: no single axis does
+  int64_t sum_extent = 0;               // how many neighbours along sum_axis belong to one sum: those of a group
+  int64_t matrices = 1;                 // that the weight stacks along further axes, each with channels of its own
+};
+// The constant float weights (f32, f16, bf16) of rank 2 or more of a node.
+std::vector<WeightSite> weight_sites(const Node& node);
+
 // A node that sums products with constant weights and does nothing after it: no activation, no residual, no quantized result.
 struct Linear {
   Node* node = nullptr;

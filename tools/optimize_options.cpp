@@ -10,8 +10,9 @@ namespace onecard {
 
 namespace {
 
-constexpr std::string_view kPrecisionsToCome[] = {"int8-dynamic", "int4-weights"};
-constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-weights"};
+constexpr std::string_view kPrecisionsToCome[] = {"int8-dynamic"};
+constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-weights", "int4-weights"};
+constexpr std::string_view kBlockSizes[] = {"32", "64", "128"};
 constexpr CalibrationMethod kCalibrations[] = {CalibrationMethod::automatic, CalibrationMethod::minmax, CalibrationMethod::entropy,
                                                CalibrationMethod::percentile, CalibrationMethod::mse};
 
@@ -34,7 +35,7 @@ std::string number(double v) {
 }
 
 void check_precision(const OptimizeOptions& o) {
-  constexpr const char* kHave = "this one has f32, f16, bf16, int8 and int8-weights";
+  constexpr const char* kHave = "this one has f32, f16, bf16, int8, int8-weights and int4-weights";
   if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
   require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
   require(o.calibration.empty() || calibration_of(o.calibration), ErrorKind::usage, "--calibration ", o.calibration,
@@ -44,6 +45,9 @@ void check_precision(const OptimizeOptions& o) {
           "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
   require(calibrates || (o.calibration.empty() && o.calibration_cache.empty()), ErrorKind::usage,
           "--calibration and --calibration-cache need --precision int8");
+  require(o.block_size.empty() || o.precision == "int4-weights", ErrorKind::usage, "--block-size needs --precision int4-weights");
+  require(o.block_size.empty() || is_one_of(kBlockSizes, o.block_size), ErrorKind::usage, "--block-size ", o.block_size,
+          ": the sizes are 32, 64 and 128");
 }
 
 std::optional<PruneScope> scope_of(const std::string& text) {
@@ -131,7 +135,8 @@ void check_out(const OptimizeOptions& o) {
 void add_options(Flags& flags, OptimizeOptions& o) {
   flags.add_required("MODEL", o.model, "the .onnx file");
   flags.add_required("-o,--output", o.out, "the bundle to write; replaced whole or not at all");
-  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data) or int8-weights");
+  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data), int8-weights or int4-weights");
+  flags.add_option("--block-size", o.block_size, "of int4-weights: 32 (default), 64 or 128 weights share a scale");
   flags.add_option(
       "--calibration", o.calibration,
       "how int8 is found: auto (whole recipes compete on held-out samples), or ranges alone by minmax, entropy, percentile (99.99) or mse");
@@ -193,6 +198,8 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   r.repair = o.prune_repair != "none";
   r.calibration = calibration_of(o.calibration);
   if (o.precision.starts_with("int8")) r.weights = WeightPrecision::int8;
+  if (o.precision == "int4-weights") r.weights = WeightPrecision::int4;
+  if (!o.block_size.empty()) r.weight_block = std::stoll(o.block_size);
   if (o.precision == "f16") r.floats = DType::f16;
   if (o.precision == "bf16") r.floats = DType::bf16;
   if (o.precision == "int8") r.activations = ActivationPrecision::int8;
@@ -214,6 +221,7 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
 std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o) {
   std::string text = "precision=" + o.precision;
   const auto add = [&](const std::string& key, const std::string& value) { text += " " + key + "=" + value; };
+  if (r.weights == WeightPrecision::int4) add("block-size", std::to_string(r.weight_block));
   if (r.activations == ActivationPrecision::int8) add("calibration", r.calibration ? name_of(*r.calibration) : "auto");
   if (r.samples) add("samples", std::to_string(r.samples->size()));
   for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);

@@ -15,7 +15,7 @@ struct OptimizeOptions {
   DeviceOptions device;
   SizeOptions sizes;
   DataOptions data;
-  std::string precision = "f32", calibration, calibration_cache, prune, prune_scope, prune_score, prune_repair, memory_limit, stop_after,
+  std::string precision = "f32", block_size, calibration, calibration_cache, prune, prune_scope, prune_score, prune_repair, memory_limit, stop_after,
               host_memory_limit, labels, metric;
   Gates gates;
   std::vector<std::string> prune_only, prune_skip, targets, skip_pass, only_pass, print_after;

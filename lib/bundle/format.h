@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 
-// The layout of a .onecard file, version 1. All numbers little-endian.
+// The layout of a .onecard file, version 2. All numbers little-endian. Version 1 is the same without numbered scales.
 //
 //   1. Header, 40 bytes
 //        0   8  magic "ONECARD\n"
-//        8   4  version (1)
+//        8   4  version (1 or 2)
 //       12   4  number of sections (kSectionCount)
 //       16   8  length of the whole file
 //       24   8  XXH3-64 of the section table
@@ -20,7 +20,8 @@
 //       24   8  XXH3-64 of the section's bytes
 //   3. Sections in that order, each starting at the next multiple of 64; the bytes between them are zero
 //        manifest     JSON text: tool version, source hash, options, accuracy, sizes
-//        graph        one zstd frame: u64 length of the text, the text (lib/ir/text.h) with constants as `constant #k`
+//        graph        one zstd frame: u64 length of the text, the text (lib/ir/text.h) with constants as `constant #k`; the scales of one
+//                     that is quantized in blocks, and its zero points where they differ, are constants too: `scale=f16#k, zero=u4#k`
 //        index        the constants, one record each (below)
 //        self_check   lib/bundle/self_check.h; empty when there is none
 //        weights      the constants' chunks
@@ -39,7 +40,7 @@
 namespace onecard::format {
 
 constexpr std::array<char, 8> kMagic{'O', 'N', 'E', 'C', 'A', 'R', 'D', '\n'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint64_t kHeaderBytes = 40, kSectionBytes = 32, kSectionAlignment = 64;
 constexpr uint64_t kChunkBytes = uint64_t{1} << 20;   // of decoded bytes; a multiple of every element size
 

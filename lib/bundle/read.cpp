@@ -60,7 +60,7 @@ void Bundle::read_header(std::vector<Section>& sections) const {
   const auto length = r.number<uint64_t>(), table_sum = r.number<uint64_t>(), head_sum = r.number<uint64_t>();
   require(checksum(std::span(head).first(32)) == head_sum, ErrorKind::io, "the header is damaged");
   require(version <= format::kVersion, ErrorKind::io, "the bundle has version ", version, "; this program reads up to ", format::kVersion, ": use a newer onecard");
-  require(version == format::kVersion && count == format::kSectionCount, ErrorKind::io, "the header names ", count, " sections of version ", version);
+  require(version >= 1 && count == format::kSectionCount, ErrorKind::io, "the header names ", count, " sections of version ", version);
   require(length == file_->size(), ErrorKind::io, "the file should have ", length, " bytes and has ", file_->size(), ": a truncated copy?");
   require(length >= kFirst, ErrorKind::io, "the section table is cut short");
   Bytes table(format::kSectionCount * format::kSectionBytes);

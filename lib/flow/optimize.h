@@ -33,6 +33,7 @@ struct OptimizeRequest {
   std::vector<std::shared_ptr<const MappedFile>> source_files;  // that hold its weights; their pages are let go of as the work streams over them
   Path out;
   WeightPrecision weights = WeightPrecision::keep;
+  int64_t weight_block = 32;                          // weights of four bits that share a scale
   ActivationPrecision activations = ActivationPrecision::keep;
   std::optional<DType> floats;  // f16 or bf16: what f32 becomes where its numbers allow it
   PruneOptions prune;

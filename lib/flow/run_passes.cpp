@@ -70,10 +70,12 @@ std::string float_options(const OptimizeRequest& request) {
 // Lets recipes compete where there are samples to judge them by, and hands the passes what won. What calibration decides is read from its cache, or
 // kept there.
 void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
-  const bool calibrates = request.activations != ActivationPrecision::keep;
-  if (!request.samples || (!calibrates && request.prune.amount <= 0)) return;
+  const bool calibrates = request.activations != ActivationPrecision::keep, rounds = request.weights == WeightPrecision::int4;
+  if (!request.samples || (!calibrates && !rounds && request.prune.amount <= 0)) return;
   CompressionRequest asked;
   asked.activations = request.activations;
+  asked.weights = request.weights;
+  asked.weight_block = request.weight_block;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;
   asked.repair = request.repair;
@@ -132,6 +134,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   PassContext context;
   context.prune = request.prune;
   context.weights = request.weights;
+  context.weight_block = request.weight_block;
   context.activations = request.activations;
   context.floats = request.floats;
   std::unique_ptr<AccuracyMeter> meter;
@@ -162,9 +165,9 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
           " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
   result.notes = std::move(context.notes);
   const int64_t in_bodies = layers_in_bodies(graph, 0);
-  if (in_bodies > 0 && (request.prune.amount > 0 || request.weights != WeightPrecision::keep))
+  if (in_bodies > 0 && (request.prune.amount > 0 || request.activations != ActivationPrecision::keep))
     result.notes.push_back(std::to_string(in_bodies) +
-                           " layers with weights lie inside If, Loop or Scan and are left as they are: neither pruned nor made integers");
+                           " layers with weights lie inside If, Loop or Scan: they are not pruned, and their inputs stay float");
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;

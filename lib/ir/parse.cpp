@@ -27,8 +27,22 @@ void parse_list(TextReader& in, std::vector<T>& v) {
   }
 }
 
-// Reads a quantization between its braces.
-QuantizationPtr parse_quantization(TextReader& in) {
+// A numbered constant of as many numbers as a tensor of this type has blocks: "f16#7".
+ConstTensor parse_block_numbers(TextReader& in, const TensorType* type, const Quantization& q) {
+  const DType dtype = dtype_from_name(in.word());
+  in.expect('#');
+  const int64_t number = in.integer();
+  const bool numbers = is_integer(dtype) || dtype == DType::f16 || dtype == DType::f32;
+  const bool known = numbers && type && type->shape.is_static() && q.axis >= 0 && q.axis < type->shape.rank() && q.block > 0;
+  if (!known || !in.options().constant_at) in.error("numbered scales and zero points belong to the blocks of a constant");
+  Dims dims = type->shape.numbers();
+  int64_t& extent = dims[static_cast<size_t>(q.axis)];
+  extent = extent / q.block + (extent % q.block != 0);
+  return materialize(in.options().constant_at(number, TensorType(dtype, Shape{Dim(element_count(dims))})));
+}
+
+// Reads a quantization between its braces; `type`: of the tensor it belongs to, null where it stands alone.
+QuantizationPtr parse_quantization(TextReader& in, const TensorType* type) {
   auto q = std::make_shared<Quantization>();
   in.expect('{');
   while (!in.accept('}')) {
@@ -36,10 +50,14 @@ QuantizationPtr parse_quantization(TextReader& in) {
     in.expect('=');
     if (key == "axis") q->axis = in.integer();
     else if (key == "block") q->block = in.integer();
-    else if (key == "scale") parse_list(in, q->scale);
-    else if (key == "zero") {
+    else if (key == "scale" && in.peek() == '[') parse_list(in, q->scale);
+    else if (key == "scale") {
+      const std::vector<double> scales = to_doubles(*parse_block_numbers(in, type, *q));
+      q->scale.assign(scales.begin(), scales.end());
+    } else if (key == "zero") {
       std::vector<int64_t> zeros;
-      parse_list(in, zeros);
+      if (in.peek() == '[') parse_list(in, zeros);
+      else zeros = to_ints(*parse_block_numbers(in, type, *q));
       q->zero_point.assign(zeros.begin(), zeros.end());
     } else in.error("unknown quantization field '" + key + "'");
     in.accept(',');
@@ -192,7 +210,7 @@ TensorType TextReader::type() {
     }
     t.shape = Shape(std::move(dims));
   }
-  if (peek() == '{') t.quant = parse_quantization(*this);
+  if (peek() == '{') t.quant = parse_quantization(*this, &t);
   return t;
 }
 
@@ -207,7 +225,7 @@ void parse_value(TextReader& in, std::string& v) { v = in.quoted(); }
 void parse_value(TextReader& in, std::vector<int64_t>& v) { parse_list(in, v); }
 void parse_value(TextReader& in, std::vector<float>& v) { parse_list(in, v); }
 void parse_value(TextReader& in, std::vector<std::string>& v) { parse_list(in, v); }
-void parse_value(TextReader& in, QuantizationPtr& v) { v = in.accept_word("none") ? nullptr : parse_quantization(in); }
+void parse_value(TextReader& in, QuantizationPtr& v) { v = in.accept_word("none") ? nullptr : parse_quantization(in, nullptr); }
 void parse_value(TextReader& in, GraphPtr& v) { v = in.accept_word("none") ? nullptr : std::make_shared<const Graph>(in.graph()); }
 int64_t parse_enum(TextReader& in, std::span<const std::string_view> names) {
   const std::string w = in.word();

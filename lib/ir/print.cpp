@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <sstream>
@@ -49,9 +50,33 @@ void print_elements(std::ostream& o, const Tensor& t) {
   o << "]";
 }
 
+// Scales and zero points of blocks are many: they are numbered constants of their own, scales as f16 where that loses nothing.
+void print_blocks(std::ostream& o, const Quantization& q, const Style& style) {
+  const auto count = static_cast<int64_t>(q.scale.size());
+  const bool halves = std::all_of(q.scale.begin(), q.scale.end(), [](float s) { return static_cast<float>(Half(s)) == s; });
+  Tensor scales(halves ? DType::f16 : DType::f32, Dims{count});
+  for (int64_t i = 0; i < count; ++i) scales.set(i, static_cast<double>(q.scale[static_cast<size_t>(i)]));
+  o << "{axis=" << q.axis << ", block=" << q.block << ", scale=" << info(scales.dtype()).name << "#"
+    << (*style.number)(std::make_shared<const Tensor>(std::move(scales))) << ", zero=";
+  if (q.zero_point.size() == 1) {
+    o << "[" << q.zero_point[0] << "]}";
+    return;
+  }
+  const auto [low, high] = std::minmax_element(q.zero_point.begin(), q.zero_point.end());
+  Tensor zeros(*low < -128 || *high > 255 || (*low < 0 && *high > 127) ? DType::i32 : *low < 0 ? DType::i8 : *high > 15 ? DType::u8 : DType::u4, Dims{count});
+  for (int64_t i = 0; i < count; ++i) zeros.set_int(i, q.zero_at(static_cast<size_t>(i)));
+  o << info(zeros.dtype()).name << "#" << (*style.number)(std::make_shared<const Tensor>(std::move(zeros))) << "}";
+}
+
 void print_constant(std::ostream& o, const Value& v, const Style& style) {
   print_name(o, v.name);
-  o << ": " << v.type.text() << " = constant";
+  if (style.constants == ConstantText::reference && v.type.quant && v.type.quant->block > 0) {
+    o << ": " << info(v.type.dtype).name << v.type.shape.text();
+    print_blocks(o, *v.type.quant, style);
+    o << " = constant";
+  } else {
+    o << ": " << v.type.text() << " = constant";
+  }
   if (style.constants == ConstantText::reference) o << " #" << (*style.number)(v.constant);
   if (style.constants == ConstantText::elements) {
     o << " ";

@@ -220,29 +220,14 @@ std::string Exporter::body_output(const Value* v, const Names& names, std::set<c
   return copy.output(0);
 }
 
-namespace {
-
-// The extents of scales and zero points of a tensor of this type.
-Dims scale_dims(const TensorType& type) {
-  const Quantization& q = *type.quant;
-  if (q.axis < 0) return {};
-  if (q.block == 0) return {static_cast<int64_t>(q.scale.size())};
-  require(type.is_static(), ErrorKind::model, "a tensor quantized in blocks has unknown extents: ", type.text());
-  Dims dims = type.shape.numbers();
-  int64_t& extent = dims.at(static_cast<size_t>(q.axis));
-  extent = extent / q.block + (extent % q.block != 0);
-  return dims;
-}
-
-}  // namespace
-
 // The quantized side of the node says the scale. i32 has no zero point in ONNX.
 void Exporter::add_quantize(const Node& node, const Names& names, onnx::GraphProto& out) {
   const bool quantizes = node.as<Quantize>() != nullptr;
   const TensorType& type = quantizes ? node.output()->type : node.inputs.at(0)->type;
   require(type.quant != nullptr, ErrorKind::internal, "no quantization");
   const Quantization& q = *type.quant;
-  const Dims dims = scale_dims(type);
+  require(q.block == 0 || type.is_static(), ErrorKind::model, "a tensor quantized in blocks has unknown extents: ", type.text());
+  const Dims dims = q.block == 0 ? q.axis < 0 ? Dims{} : Dims{static_cast<int64_t>(q.scale.size())} : scale_dims(type.shape.numbers(), q);
   const std::string base = node.output()->name;
   Tensor zero(type.dtype, dims);
   for (int64_t i = 0; i < zero.elements(); ++i) zero.set_int(i, q.zero_at(static_cast<size_t>(i)));

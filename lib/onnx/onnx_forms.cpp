@@ -16,7 +16,8 @@ constexpr int kMaxRounds = 64;                        // fused ops in fused ops
 
 // Some operators came to ONNX after the opset that is written.
 bool has_form(const Node& node) {
-  if (node.as<Quantize>() || node.as<Dequantize>()) return true;
+  if (const auto* dequantize = node.as<Dequantize>()) return dequantize->dtype == DType::f32;
+  if (node.as<Quantize>()) return true;
   const auto form = node.op->to_onnx(node);
   return form && (!form->domain.empty() || onnx::OpSchemaRegistry::Schema(form->op_type, static_cast<int>(kExportOpset), "") != nullptr);
 }

@@ -89,7 +89,10 @@ Value* dynamic_parts(const MatMul& op, const NodesBefore& before, const Node& no
 
 // The product with bias alone, then activation, residual and output scale as nodes.
 Value* without_epilogue(const MatMul& op, const NodesBefore& before, Node& node) {
-  const auto real = [&](Value* v) { return v && v->type.quant ? before.add(Dequantize(), {v}) : v; };
+  const TensorType &a = node.input(0)->type, &b = node.input(1)->type;
+  Dequantize dequantize;
+  dequantize.dtype = !a.quant ? a.dtype : b.quant ? DType::f32 : b.dtype;
+  const auto real = [&](Value* v) { return v && v->type.quant ? before.add(dequantize, {v}) : v; };
   MatMul inner;
   inner.transpose_a = op.transpose_a;
   inner.transpose_b = op.transpose_b;

@@ -1,58 +1,116 @@
 #include "lib/ops/quantize.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
+#include "lib/base/parallel.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/operands.h"
+#include "lib/ops/shape_ops.h"
 
 namespace onecard {
 DEFINE_OP(Quantize)
 DEFINE_OP(Dequantize)
 namespace {
 
-// Calls f(i, s) for every element i of a tensor, s being the index of its scale.
+constexpr int64_t kGrain = 1 << 14;
+
+// A tensor's elements as runs that lie side by side, of one scale, or with their scales side by side as well.
+class Runs {
+ public:
+  Runs(const Dims& dims, const Quantization& q) {
+    if (q.axis < 0) view_.inner = element_count(dims);
+    else view_ = axis_view(dims, q.axis);
+    block_ = std::max<int64_t>(q.block, 1);
+    blocks_ = q.block > 0 ? (view_.extent + block_ - 1) / block_ : 0;
+    one_scale_ = view_.inner > 1 ? q.block == 0 : q.block > 0 || q.axis < 0;
+  }
+  bool one_scale() const { return one_scale_; }
+  // Calls f(first element, count, first scale) for the runs of elements [begin, end), cut at its ends.
+  template <class F>
+  void each(int64_t begin, int64_t end, F&& f) const {
+    const int64_t row = view_.extent * view_.inner;
+    for (int64_t i = begin; i < end;) {
+      const int64_t o = i / row, k = i % row / view_.inner, inner = i % view_.inner;
+      const int64_t to_block_end = std::min(block_ - k % block_, view_.extent - k);
+      const int64_t left = view_.inner > 1 ? view_.inner - inner : blocks_ > 0 ? to_block_end : view_.extent - k;
+      const int64_t count = std::min(left, end - i);
+      f(i, count, static_cast<size_t>(blocks_ > 0 ? (o * blocks_ + k / block_) * view_.inner + inner : k));
+      i += count;
+    }
+  }
+
+ private:
+  AxisView view_;
+  int64_t block_ = 1, blocks_ = 0;  // blocks_ 0: a scale per index
+  bool one_scale_ = true;
+};
+
 template <class F>
-void each_scale(const Dims& dims, const Quantization& q, F&& f) {
-  const int64_t count = element_count(dims);
-  if (q.axis < 0) {
-    for (int64_t i = 0; i < count; ++i) f(i, size_t{0});
-    return;
-  }
-  const AxisView view = axis_view(dims, q.axis);
-  const int64_t block = std::max<int64_t>(q.block, 1), blocks = q.block > 0 ? (view.extent + block - 1) / block : view.extent;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t index = i / view.inner % view.extent;
-    // Blocked scales are laid out as the tensor with the axis shortened; one per index of the axis otherwise.
-    const int64_t s = q.block > 0 ? (i / view.inner / view.extent * blocks + index / block) * view.inner + i % view.inner : index;
-    f(i, static_cast<size_t>(s));
-  }
+void each_part(int64_t elements, F&& f) {
+  parallel_for((elements + kGrain - 1) / kGrain, 1,
+               [&](int64_t begin, int64_t end) { f(begin * kGrain, std::min(elements, end * kGrain)); });
+}
+
+// Codes of elements [begin, end) of x, as numbers.
+template <class T, class Code>
+void codes_of(const T* x, const Runs& runs, const Quantization& q, IntegerRange range, int64_t begin, int64_t end, Code* to) {
+  runs.each(begin, end, [&](int64_t first, int64_t count, size_t scale) {
+    for (int64_t i = 0; i < count; ++i) {
+      const size_t s = runs.one_scale() ? scale : scale + static_cast<size_t>(i);
+      const float scaled = std::nearbyint(static_cast<float>(x[first + i]) / q.scale[s]);
+      to[first + i - begin] = static_cast<Code>(range.saturate(static_cast<double>(scaled) + q.zero_at(s)));
+    }
+  });
 }
 
 void quantize_into(const Tensor& x, const Quantization& q, Tensor& y) {
   const auto range = integer_range(y.dtype());
-  const auto code = [&](int64_t i, size_t s) {
-    const float scaled = std::nearbyint(static_cast<float>(x.at(i)) / q.scale[s]);
-    return range.saturate(static_cast<double>(scaled) + q.zero_at(s));
-  };
-  if (y.dtype() == DType::i8 && x.dtype() == DType::f32) {
-    const auto from = x.data<float>();
-    const auto to = y.data<int8_t>();
-    return each_scale(x.dims(), q, [&](int64_t i, size_t s) {
-      to[static_cast<size_t>(i)] =
-          static_cast<int8_t>(range.saturate(static_cast<double>(std::nearbyint(from[static_cast<size_t>(i)] / q.scale[s])) + q.zero_at(s)));
+  const Runs runs(x.dims(), q);
+  visit_float(x.dtype(), [&]<class T>(TypeTag<T>) {
+    const T* from = x.data<T>().data();
+    if (info(y.dtype()).bits == 8) {
+      auto* to = reinterpret_cast<uint8_t*>(y.raw());
+      return each_part(x.elements(), [&](int64_t begin, int64_t end) { codes_of(from, runs, q, range, begin, end, to + begin); });
+    }
+    each_part(x.elements(), [&](int64_t begin, int64_t end) {  // parts begin at whole bytes
+      std::vector<int32_t> codes(static_cast<size_t>(end - begin));
+      codes_of(from, runs, q, range, begin, end, codes.data());
+      for (int64_t i = begin; i < end; ++i) y.set_int(i, codes[static_cast<size_t>(i - begin)]);
     });
-  }
-  each_scale(x.dims(), q, [&](int64_t i, size_t s) { y.set_int(i, code(i, s)); });
+  });
 }
 
-void dequantize_into(const Tensor& x, std::span<float> y) {
-  const Quantization& q = *x.type().quant;
-  each_scale(x.dims(), q, [&](int64_t i, size_t s) { y[static_cast<size_t>(i)] = static_cast<float>(x.int_at(i) - q.zero_at(s)) * q.scale[s]; });
+// Stored integers [begin, end) as numbers.
+void read_codes(const Tensor& x, int64_t begin, int64_t end, int32_t* to) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(x.raw());
+  const bool is_signed = info(x.dtype()).kind == DKind::sint;
+  switch (info(x.dtype()).bits) {
+    case 4:
+      for (int64_t i = begin; i < end; ++i) {
+        const int32_t code = (bytes[i / 2] >> (i % 2 * 4)) & 15;
+        *to++ = is_signed && code > 7 ? code - 16 : code;
+      }
+      return;
+    case 8:
+      for (int64_t i = begin; i < end; ++i) *to++ = is_signed ? static_cast<int32_t>(static_cast<int8_t>(bytes[i])) : bytes[i];
+      return;
+    default:
+      for (int64_t i = begin; i < end; ++i) *to++ = static_cast<int32_t>(x.int_at(i));
+  }
 }
 
 }  // namespace
+
+Dims scale_dims(const Dims& dims, const Quantization& q) {
+  if (q.axis < 0) return {};
+  const auto axis = static_cast<size_t>(q.axis);
+  if (q.block == 0) return {dims.at(axis)};
+  Dims scales = dims;
+  scales.at(axis) = dims[axis] / q.block + (dims[axis] % q.block != 0);
+  return scales;
+}
 
 void require_quantization(const TensorType& x, DType dtype, const Quantization& q) {
   require(is_integer(dtype), ErrorKind::model, "values of ", info(dtype).name, " cannot be quantized");
@@ -67,10 +125,7 @@ void require_quantization(const TensorType& x, DType dtype, const Quantization& 
     require(!extent.is_number() || static_cast<size_t>(extent.number()) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales along axis ",
             q.axis, " of ", x.text());
   } else if (x.shape.is_static()) {
-    Dims scales = x.shape.numbers();
-    auto& extent = scales[static_cast<size_t>(q.axis)];
-    extent = extent / q.block + (extent % q.block != 0);
-    require(static_cast<size_t>(element_count(scales)) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales for blocks of ", q.block, " in ",
+    require(static_cast<size_t>(element_count(scale_dims(x.shape.numbers(), q))) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales for blocks of ", q.block, " in ",
             x.text());
   }
 }
@@ -83,11 +138,28 @@ Tensor quantize_tensor(const Tensor& x, DType dtype, const QuantizationPtr& quan
   return y;
 }
 
+void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to) {
+  const Quantization& q = *x.type().quant;
+  const Runs runs(x.dims(), q);
+  std::vector<int32_t> codes(to.size());
+  const int64_t end = begin + static_cast<int64_t>(to.size());
+  read_codes(x, begin, end, codes.data());
+  runs.each(begin, end, [&](int64_t first, int64_t count, size_t scale) {
+    for (int64_t i = 0; i < count; ++i) {
+      const size_t s = runs.one_scale() ? scale : scale + static_cast<size_t>(i), at = static_cast<size_t>(first + i - begin);
+      to[at] = static_cast<float>(codes[at] - q.zero_at(s)) * q.scale[s];
+    }
+  });
+}
+
 Tensor dequantize_tensor(const Tensor& x) {
   require(x.type().quant != nullptr, ErrorKind::model, "not quantized: ", x.type().text());
   require_quantization(x.type(), x.dtype(), *x.type().quant);
   Tensor y(DType::f32, x.dims());
-  dequantize_into(x, y.data<float>());
+  const auto to = y.data<float>();
+  each_part(x.elements(), [&](int64_t begin, int64_t end) {
+    dequantize_range(x, begin, to.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
+  });
   return y;
 }
 
@@ -109,13 +181,27 @@ std::vector<TensorType> Dequantize::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   require(x.container == Container::tensor && x.quant, ErrorKind::model, "expects a quantized tensor, got ", x.text());
   require_quantization(x, x.dtype, *x.quant);
-  return {TensorType(DType::f32, x.shape)};
+  require(dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16, ErrorKind::model, "cannot dequantize to ", info(dtype).name);
+  return {TensorType(dtype, x.shape)};
 }
 
 void Dequantize::reference(Inputs in, Outputs out) const {
   require_quantization(in[0]->type(), in[0]->dtype(), *in[0]->type().quant);
-  shape_output(out[0], DType::f32, in[0]->dims());
-  dequantize_into(*in[0], out[0].data<float>());
+  shape_output(out[0], dtype, in[0]->dims());
+  const Tensor real = dequantize_tensor(*in[0]);
+  visit_float(dtype, [&]<class T>(TypeTag<T>) {
+    const auto from = real.data<float>();
+    const auto to = out[0].data<T>();
+    for (size_t i = 0; i < to.size(); ++i) to[i] = T(from[i]);
+  });
+}
+
+std::vector<Value*> Dequantize::decompose(Graph& graph, Node& node) const {
+  if (dtype == DType::f32) return {};
+  const NodesBefore before(graph, node);
+  Cast narrow;
+  narrow.to = dtype;
+  return {before.add(narrow, {before.add(Dequantize(), {node.input(0)})})};
 }
 
 }  // namespace onecard

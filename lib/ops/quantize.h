@@ -13,18 +13,24 @@ struct Quantize : OpBase<Quantize> {
   void reference(Inputs in, Outputs out) const override;
 };
 
-// y = (x - zero_point) * scale in f32, from the quantized type of x.
+// y = (x - zero_point) * scale from the quantized type of x, in f32 or rounded from there to f16 or bf16.
 struct Dequantize : OpBase<Dequantize> {
   static constexpr std::string_view kName = "dequantize";
-  static constexpr auto kFields = std::tuple{};
+  DType dtype = DType::f32;
+  static constexpr auto kFields = std::tuple{field("dtype", &Dequantize::dtype)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
+  std::vector<Value*> decompose(Graph&, Node&) const override;
 };
 
+// The extents of the scales of a tensor of these extents: none for a single scale.
+Dims scale_dims(const Dims& dims, const Quantization& q);
 // Raises model unless integers of `dtype` in a tensor shaped as x can be quantized so: as many scales and zero points as x asks for.
 void require_quantization(const TensorType& x, DType dtype, const Quantization& q);
 // A float constant stored as integers of the given quantization, and back.
 Tensor quantize_tensor(const Tensor& x, DType dtype, const QuantizationPtr& quant);
 Tensor dequantize_tensor(const Tensor& x);
+// The same for elements [begin, begin + to.size()) alone.
+void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to);
 
 }  // namespace onecard

@@ -26,15 +26,17 @@ class WideningSource : public TensorSource {
 // Loads a quantized constant as the real numbers it stands for, when they are needed.
 class DequantizingSource : public TensorSource {
  public:
-  explicit DequantizingSource(ConstTensor stored) : stored_(std::move(stored)) {}
+  DequantizingSource(ConstTensor stored, DType dtype) : stored_(std::move(stored)), dtype_(dtype) {}
   void load(std::span<std::byte> into) const override {
     const Tensor real = dequantize_tensor(*materialize(stored_));
-    std::copy_n(real.raw(), into.size(), into.data());
+    const Tensor narrow = dtype_ == DType::f32 ? Tensor() : convert(real, dtype_);
+    std::copy_n((dtype_ == DType::f32 ? real : narrow).raw(), into.size(), into.data());
   }
   std::string text() const override { return "dequantized"; }
 
  private:
   ConstTensor stored_;
+  DType dtype_;
 };
 
 class Binder {
@@ -137,11 +139,13 @@ class Binder {
   // Kernels pack constants: a weight that is read as real numbers is one, however large.
   bool dequantize_constant(const Node& n, const std::vector<Value*>& in, Twins& twins) {
     if (!options_.widened || !n.as<Dequantize>() || !in[0]->constant || !in[0]->type.quant) return false;
-    ConstTensor& real = (*options_.widened)[in[0]->constant];
-    if (!real) {
-      const TensorType type(DType::f32, in[0]->type.shape);
-      real = std::make_shared<const Tensor>(Tensor::deferred(type, std::make_shared<DequantizingSource>(in[0]->constant)));
-    }
+    const TensorType type(narrow(n.outputs[0]->type) ? DType::f32 : n.outputs[0]->type.dtype, in[0]->type.shape);
+    const auto make = [&] {
+      return std::make_shared<const Tensor>(Tensor::deferred(type, std::make_shared<DequantizingSource>(in[0]->constant, type.dtype)));
+    };
+    ConstTensor& shared = (*options_.widened)[in[0]->constant];
+    if (!shared) shared = make();
+    const ConstTensor real = shared->dtype() == type.dtype ? shared : make();  // rarely: read in two types
     Value* twin = out_.add_constant(n.outputs[0]->name, real);
     twin->origin = n.outputs[0]->origin;
     twins[n.outputs[0]] = twin;

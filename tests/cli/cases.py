@@ -140,7 +140,7 @@ with tempfile.TemporaryDirectory() as tmp:
     pathlib.Path("z.onecard").unlink()
     case("unknown precision", ["optimize", model, "-o", "z.onecard", "--precision", "int3"], 2)
     case("prune more than all", ["optimize", model, "-o", "z.onecard", "--prune", "1.5"], 2)
-    case("what a later version brings is refused", ["optimize", model, "-o", "z.onecard", "--precision", "int4-weights"], 2)
+    case("what a later version brings is refused", ["optimize", model, "-o", "z.onecard", "--host-memory-limit", "1GiB"], 2)
     case("a limit too small names the feasible one", ["optimize", model, "-o", "z.onecard", "--memory-limit", "1", "--json"], 4, then=lambda d: json.loads(d.stdout)["smallest_feasible_bytes"] > 1)
     case("nothing is left of failures", ["devices"], 0, then=lambda d: not pathlib.Path("z.onecard").exists())
     case("a model that is not there", ["optimize", "gone.onnx", "-o", "z.onecard"], 5, err="gone.onnx")

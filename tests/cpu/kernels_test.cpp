@@ -205,8 +205,11 @@ TEST(CpuMatMul, BiasOfAnyShape) {
 }
 TEST(CpuMatMul, QuantizedWeightsOfFloats) {
   check(matmul_text(kMatMuls[4], "f32", "i8{scale=[0.01], zero=[2]}", "kb", "9", "", ""), "onednn.matmul");
-  check("graph(%a: f32[3,8], %kb: i8[8,4]{axis=1, scale=[0.1,0.2,0.3,0.4], zero=[0,1,2,3]}) { %y = matmul(%a, %kb) return %y }", "onednn.matmul");
-  check("graph(%a: f32[3,8], %kb: i4[8,2]{axis=0, block=4, scale=[0.1,0.2,0.3,0.4], zero=[0]}) { %y = matmul(%a, %kb) return %y }", "onednn.matmul");
+  check("graph(%a: f32[3,8], %kb: i8[8,4]{axis=1, scale=[0.1,0.2,0.3,0.4], zero=[0,1,2,3]}) { %y = matmul(%a, %kb) return %y }", "cpu.matmul_coded");
+  check("graph(%a: f32[8,3], %kb: i8[8,4]{axis=1, scale=[0.1,0.2,0.3,0.4], zero=[0,1,2,3]}) { %y = matmul(%a, %kb) {transpose_a=yes} return %y }",
+        "onednn.matmul");
+  check("graph(%a: f32[8,3], %kb: i4[8,2]{axis=0, block=4, scale=[0.1,0.2,0.3,0.4], zero=[0]}) { %y = matmul(%a, %kb) {transpose_a=yes} return %y }",
+        "onednn.matmul");
 }
 TEST(CpuMatMulInt8, Forms) {
   for (const MatMulCase& c : kMatMuls)

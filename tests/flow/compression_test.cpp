@@ -160,11 +160,30 @@ TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {
 
 TEST(Fit, RoundingByErrorBeatsTheNearest) {
   const Case c = noisy_product(512, 32, 21);
-  const std::vector<float> scale(21, 0.25f);
+  const size_t size = c.w0.size();
+  const Steps steps{std::vector<float>(size, 0.25f), std::vector<float>(size, -127.0f), std::vector<float>(size, 127.0f)};
   std::vector<float> nearest = c.w0, found = c.w0;
   for (float& v : nearest) v = std::nearbyint(v / 0.25f) * 0.25f;
-  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), scale, found);
+  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
   for (const float v : found) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
+  EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
+}
+
+// Blocks of four bits: coarse steps that differ along the sums, with ends that clip.
+TEST(Fit, RoundingByErrorKeepsToTheStepsOfEveryBlock) {
+  const Case c = noisy_product(512, 32, 21);
+  const size_t size = c.w0.size();
+  Steps steps;
+  for (size_t i = 0; i < size; ++i) {
+    const bool second = i / 21 >= 16;
+    steps.scale.push_back(second ? 0.3f : 0.2f);
+    steps.low.push_back(second ? -3.0f : -8.0f);
+    steps.high.push_back(second ? 12.0f : 7.0f);
+  }
+  std::vector<float> nearest = c.w0, found = c.w0;
+  for (size_t i = 0; i < size; ++i) nearest[i] = steps.nearest(c.w0[i], i);
+  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
+  for (size_t i = 0; i < size; ++i) EXPECT_EQ(found[i], steps.nearest(found[i], i));
   EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
 }
 

@@ -43,7 +43,8 @@ void parse_found(PassContext& context, const std::string& key, const std::string
 void parse_setting(PassContext& context, const std::string& word) {
   const size_t equal = word.find('=');
   const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
-  if (key == "weights") context.weights = WeightPrecision::int8;
+  if (key == "weights") context.weights = value == "int4" ? WeightPrecision::int4 : WeightPrecision::int8;
+  else if (key == "block") context.weight_block = std::stoll(value);
   else if (key == "floats") context.floats = dtype_from_name(value);
   else if (key == "largest") context.magnitudes[value.substr(0, value.find(':'))].largest = std::stof(value.substr(value.find(':') + 1));
   else if (key == "smallest") context.magnitudes[value.substr(0, value.find(':'))].smallest = std::stof(value.substr(value.find(':') + 1));

@@ -55,7 +55,8 @@ GraphPtr shipped(const GraphPtr& base, const FoundLayers& found, const std::set<
   PassContext context;
   context.found = found;
   context.skip_layers.assign(skip.begin(), skip.end());
-  context.weights = WeightPrecision::int8;
+  context.weights = request.weights == WeightPrecision::int4 ? WeightPrecision::int4 : WeightPrecision::int8;
+  context.weight_block = request.weight_block;
   context.activations = request.activations;
   run_pipeline(graph, context, quantize_pipeline());
   return std::make_shared<const Graph>(std::move(graph));
@@ -89,6 +90,7 @@ class Compressor {
   Compression run() {
     if (request_.prune.amount > 0) prune();
     if (request_.activations == ActivationPrecision::int8) quantize();
+    else if (request_.weights == WeightPrecision::int4) round_weights();
     return std::move(result_);
   }
 
@@ -214,7 +216,8 @@ class Compressor {
     Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, result_.tried.size()};
     c.found = refine(networks(base_), device_, samples_, use_.fitted, c.sites, c.skip, how, [&](double share) { progress_("rounding", share); });
     c.decibels = decibels(shipped(base_, c.found, c.skip, request_));
-    result_.tried.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
+    result_.tried.push_back(
+        {request_.activations == ActivationPrecision::int8 ? "int8" : "int4", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
     return c;
   }
 
@@ -259,6 +262,24 @@ class Compressor {
     result_.found = merged(std::move(result_.found), best.found);
     for (const std::string& name : best.skip) result_.skip_layers.push_back(name);
     result_.calibrated = {best.name, best.how, std::move(best.sites), std::move(best.skip)};
+  }
+
+  // Weights of four bits, to the nearest of their steps or so that the sums suffer least.
+  void round_weights() {
+    Refinement how{Weights::keep, Rounding::nearest, Means::keep, {WeightPrecision::int4, request_.weight_block, CodeRequest::Inputs::floats}};
+    Candidate best = tried("nearest", {}, how, {});
+    const auto consider = [&](const char* name) {
+      Candidate c = tried(name, {}, how, {});
+      if (c.decibels > best.decibels) best = std::move(c);
+    };
+    how.means = Means::match;
+    consider("nearest, means matched");
+    how.rounding = Rounding::by_error;
+    consider("rounded by error, means matched");
+    how.means = Means::keep;
+    consider("rounded by error");
+    result_.tried[best.record].chosen = true;
+    result_.found = merged(std::move(result_.found), best.found);
   }
 
   // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of

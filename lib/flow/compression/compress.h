@@ -5,7 +5,7 @@ namespace onecard {
 
 // One way of compressing that was tried, and what it was worth.
 struct RecipeRecord {
-  std::string stage, name;  // "pruning" or "int8"
+  std::string stage, name;  // "pruning", "int8" or "int4"
   double decibels = 0;      // of the outputs on held-out samples, against the original
   int64_t float_layers = 0;
   bool chosen = false;
@@ -22,6 +22,8 @@ struct Calibrated {
 // What `compress` is asked for.
 struct CompressionRequest {
   ActivationPrecision activations = ActivationPrecision::keep;
+  WeightPrecision weights = WeightPrecision::keep;  // int4: their rounding competes; int8 comes with activations
+  int64_t weight_block = 32;
   PruneOptions prune;
   std::vector<PruneScope> scopes;  // to be tried
   bool repair = true;

@@ -7,10 +7,9 @@ namespace onecard {
 
 namespace {
 
-constexpr int kIterations = 40;    // of conjugate gradients
-constexpr double kEnough = 1e-5;   // of the first residual
-constexpr int kSweeps = 3;         // of coordinate descent
-constexpr float kMostSteps = 127;  // of a symmetric 8-bit weight
+constexpr int kIterations = 40;   // of conjugate gradients
+constexpr double kEnough = 1e-5;  // of the first residual
+constexpr int kSweeps = 3;        // of coordinate descent
 
 // Sum over k of u[k, n] * v[k, n] for every column.
 std::vector<double> column_dots(const std::vector<float>& u, const std::vector<float>& v, int64_t depth, int64_t width) {
@@ -104,9 +103,8 @@ constexpr int64_t kColumns = 16;  // of the weights that are rounded together: o
 
 // Columns side by side, [depth, kColumns]; those beyond the matrix count as not kept.
 struct Columns {
-  std::vector<float> w, slope;
+  std::vector<float> w, slope, scale, inverse, low, high;
   std::vector<uint8_t> keep;
-  float scale[kColumns], inverse[kColumns];
 };
 
 // One pass of coordinate descent over all elements; whether any moved.
@@ -116,12 +114,14 @@ bool sweep(const FitProblem& p, Columns& c) {
     const float* row = p.a.data() + k * p.depth;
     float *w = c.w.data() + k * kColumns, step[kColumns];
     const float* slope = c.slope.data() + k * kColumns;
+    const float *scale = c.scale.data() + k * kColumns, *inverse = c.inverse.data() + k * kColumns;
+    const float *low = c.low.data() + k * kColumns, *high = c.high.data() + k * kColumns;
     const uint8_t* keep = c.keep.data() + k * kColumns;
     const float inverse_curvature = 1 / row[k];
     bool any = false;
     for (int64_t n = 0; n < kColumns; ++n) {
-      const float code = std::clamp(std::nearbyint((w[n] - slope[n] * inverse_curvature) * c.inverse[n]), -kMostSteps, kMostSteps);
-      step[n] = keep[n] ? code * c.scale[n] - w[n] : 0.0f;
+      const float code = std::clamp(std::nearbyint((w[n] - slope[n] * inverse_curvature) * inverse[n]), low[n], high[n]);
+      step[n] = keep[n] ? code * scale[n] - w[n] : 0.0f;
       any = any || step[n] != 0;
     }
     if (!any) continue;
@@ -138,17 +138,17 @@ bool sweep(const FitProblem& p, Columns& c) {
 
 }  // namespace
 
-void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, std::span<const float> scale, std::vector<float>& w) {
-  for (size_t i = 0; i < w.size(); ++i) {
-    const float s = scale[i % static_cast<size_t>(p.width)];
-    w[i] = keep[i] ? std::clamp(std::nearbyint(w[i] / s), -kMostSteps, kMostSteps) * s : 0.0f;
-  }
+float Steps::nearest(float w, size_t i) const { return std::clamp(std::nearbyint(w / scale[i]), low[i], high[i]) * scale[i]; }
+
+void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::vector<float>& w) {
+  for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? steps.nearest(w[i], i) : 0.0f;
   std::vector<float> slope(w.size());
   products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
   Columns c;
-  c.w.resize(static_cast<size_t>(p.depth * kColumns));
-  c.slope.resize(c.w.size());
-  c.keep.resize(c.w.size());
+  const auto size = static_cast<size_t>(p.depth * kColumns);
+  for (std::vector<float>* v : {&c.w, &c.slope, &c.low, &c.high}) v->resize(size);
+  for (std::vector<float>* v : {&c.scale, &c.inverse}) v->assign(size, 1.0f);
+  c.keep.resize(size);
   for (int64_t first = 0; first < p.width; first += kColumns) {
     const int64_t count = std::min(kColumns, p.width - first);
     const auto each = [&](const auto& f) {
@@ -156,11 +156,10 @@ void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t
         for (int64_t n = 0; n < count; ++n) f(static_cast<size_t>(k * kColumns + n), static_cast<size_t>(k * p.width + first + n));
     };
     std::fill(c.keep.begin(), c.keep.end(), uint8_t{0});
-    for (int64_t n = 0; n < kColumns; ++n) {
-      c.scale[n] = n < count ? scale[static_cast<size_t>(first + n)] : 1.0f;
-      c.inverse[n] = 1 / c.scale[n];
-    }
-    each([&](size_t in, size_t at) { c.w[in] = w[at], c.slope[in] = slope[at] - p.b[at], c.keep[in] = keep[at]; });
+    each([&](size_t in, size_t at) {
+      c.w[in] = w[at], c.slope[in] = slope[at] - p.b[at], c.keep[in] = keep[at];
+      c.scale[in] = steps.scale[at], c.inverse[in] = 1 / steps.scale[at], c.low[in] = steps.low[at], c.high[in] = steps.high[at];
+    });
     for (int i = 0; i < kSweeps && sweep(p, c);) ++i;
     each([&](size_t in, size_t at) { w[at] = c.w[in]; });
   }

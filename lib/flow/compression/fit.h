@@ -19,9 +19,14 @@ FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, st
 // Solves it over the elements that `keep` marks (others stay 0), by conjugate gradients from w on, all columns at once.
 void solve_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, std::vector<float>& w);
 
-// Rounds w to multiples of scale[n] within +-127 such that the sums suffer least: from the nearest, then element by element to its best
-// neighbour while the others stand still (coordinate descent). Elements not kept stay 0.
-void round_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, std::span<const float> scale, std::vector<float>& w);
+// What the elements of a matrix may become, [depth, width] each: scale times the whole numbers from low to high.
+struct Steps {
+  std::vector<float> scale, low, high;
+  float nearest(float w, size_t i) const;
+};
+// Rounds w to its steps such that the sums suffer least: from the nearest, then element by element to its best neighbour while the others stand
+// still (coordinate descent). Elements not kept stay 0.
+void round_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, const Steps& steps, std::vector<float>& w);
 
 // What the bias must gain so that the layer's mean outputs are the original's: w0' mean d - w' mean x.
 std::vector<double> bias_shift(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> w);

@@ -155,9 +155,4 @@ void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Te
   });
 }
 
-void put_codes(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& codes) {
-  int8_t* to = codes.data<int8_t>().data();
-  each_place(layer, g, [&](size_t at, size_t i) { to[at] = static_cast<int8_t>(matrix[i]); });
-}
-
 }  // namespace onecard

@@ -39,7 +39,5 @@ std::vector<Layer> find_layers(const Graph& graph);
 // Matrix g of a weight, [depth, width], and its place in a tensor of the weight's extents.
 std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g);
 void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& weight);
-// The same for whole numbers within the type of `codes`, an i8.
-void put_codes(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& codes);
 
 }  // namespace onecard

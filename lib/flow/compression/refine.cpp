@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
-#include "lib/ops/conv_transpose.h"
-#include "lib/ops/matmul.h"
+#include "lib/ops/integer_range.h"
 #include "lib/ops/quantize.h"
+#include "lib/ops/scale_index.h"
 #include "passes/filter_bank.h"
 
 namespace onecard {
@@ -17,20 +17,6 @@ constexpr int64_t kFewestRows = 1024, kMostRows = 6144, kRowsPerDepth = 4;
 constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
 constexpr double kWork = 4e11, kWorkOfRun = 2e7;           // multiplications all runs together may cost; what a run costs beside its own
-
-// The index of the scale of column n of group g in the weight's quantization, and its axis.
-struct ScalePlace {
-  int64_t axis = 0, count = 1;
-  bool one = false;     // a single scale
-  bool shared = false;  // by all groups
-  size_t index(const Layer& l, int64_t g, int64_t n) const { return one ? 0 : static_cast<size_t>(shared ? n : g * l.width + n); }
-};
-ScalePlace scale_place(const Layer& l) {
-  if (l.node->as<Conv>()) return {0, l.groups * l.width, false, false};
-  if (l.node->as<ConvTranspose>()) return l.groups == 1 ? ScalePlace{1, l.width, false, false} : ScalePlace{-1, 1, true, false};
-  if (const auto* matmul = l.node->as<MatMul>()) return {matmul->transpose_b == Transpose2::yes ? 0 : 1, l.width, false, false};
-  return {1, l.width, false, true};
-}
 
 // One layer while it is being settled.
 struct Work {
@@ -73,24 +59,45 @@ struct Matrix {
   std::optional<FitProblem> problem;
 };
 
-std::vector<float> scales_of(const Layer& l, const ScalePlace& place, const std::vector<Matrix>& matrices) {
-  std::vector<float> top(static_cast<size_t>(place.count), 0.0f), columns(static_cast<size_t>(l.width));
-  for (int64_t g = 0; g < l.groups; ++g) {
-    const std::vector<float>& m = matrices[static_cast<size_t>(g)].now;
-    std::fill(columns.begin(), columns.end(), 0.0f);
-    for (size_t row = 0; row < m.size(); row += columns.size())
-      for (size_t n = 0; n < columns.size(); ++n) columns[n] = std::max(columns[n], std::abs(m[row + n]));
+// Where the integers of a layer's weight may go, one group at a time.
+Steps steps_of(const Layer& l, const Dims& weight, const CodeChoice& choice, int64_t g) {
+  const Quantization& q = *choice.quant;
+  const ScaleIndex index(weight, scale_dims(weight, q), std::max<int64_t>(q.axis, 0), q.block);
+  const bool bytes = choice.dtype == DType::i8;  // symmetric
+  const IntegerRange range = integer_range(choice.dtype);
+  Steps steps;
+  for (std::vector<float>* v : {&steps.scale, &steps.low, &steps.high}) v->reserve(static_cast<size_t>(l.depth * l.width));
+  for (int64_t k = 0; k < l.depth; ++k)
     for (int64_t n = 0; n < l.width; ++n) {
-      float& t = top[place.index(l, g, n)];
-      t = std::max(t, columns[static_cast<size_t>(n)]);
+      const auto s = static_cast<size_t>(q.scale.size() == 1 ? 0 : index(l.at(g, k) + n * l.column_stride));
+      const auto zero = static_cast<float>(q.zero_at(s));
+      steps.scale.push_back(q.scale[s]);
+      steps.low.push_back(static_cast<float>(bytes ? -127 : range.low) - zero);
+      steps.high.push_back(static_cast<float>(range.high) - zero);
     }
-  }
-  for (float& t : top) t = std::isnormal(t / 127.0f) ? t / 127.0f : 1.0f;
-  return top;
+  return steps;
 }
 
-// Half to even, within a symmetric 8-bit weight; added and taken away, 1.5 * 2^23 rounds in vector instructions.
-float nearest_code(float v) { return std::min(std::max(v, -127.0f), 127.0f) + 12582912.0f - 12582912.0f; }
+// How much the square of each element's error counts: the power of what it multiplies.
+Tensor importance_of(const Layer& l, const Dims& weight, const std::vector<Matrix>& matrices) {
+  Tensor t(DType::f32, weight);
+  std::vector<float> m(static_cast<size_t>(l.depth * l.width));
+  for (int64_t g = 0; g < l.groups; ++g) {
+    const std::vector<float>& a = matrices[static_cast<size_t>(g)].problem->a;
+    for (size_t i = 0; i < m.size(); ++i) {
+      const size_t k = i / static_cast<size_t>(l.width);
+      m[i] = a[k * static_cast<size_t>(l.depth) + k];
+    }
+    put_matrix(l, m, g, t);
+  }
+  return t;
+}
+
+WeightSite site_of(const Layer& l) {
+  for (const WeightSite& site : weight_sites(*l.node))
+    if (site.input == l.input) return site;
+  fail(ErrorKind::internal, "layer '", l.name, "' has no weight");
+}
 
 // The bias of every column of every group as the node has it; nothing when it has one that is no constant of that form.
 std::optional<std::vector<double>> bias_of(const Layer& l) {
@@ -130,7 +137,6 @@ class Refiner {
       const bool same = it != originals.end() && it->second.groups == l.groups && it->second.depth == l.depth && it->second.width == l.width &&
                         it->second.taps == l.taps;
       if (!same || skip.contains(l.name) || (l.input == 1 && is_filter_bank(*it->second.node))) continue;
-      if (is_recurrent(l) && l.node->inputs[l.input]->type.dtype != DType::f32) continue;  // dequantize gives f32
       const auto site = sites.find(l.name);
       work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {}});
     }
@@ -260,13 +266,13 @@ class Refiner {
     }
     FoundLayer found;
     const bool whole = how_.rounding != Rounding::none;
-    if (whole) found.weight = std::make_shared<const Tensor>(rounded(products, w, *kept, matrices));
+    if (whole) found.weight = rounded(products, w, *kept, matrices);
     else if (how_.weights == Weights::repair && fits) {
       Tensor t(kept->dtype(), kept->dims());
       for (int64_t g = 0; g < l.groups; ++g) put_matrix(l, matrices[static_cast<size_t>(g)].now, g, t);
       found.weight = std::make_shared<const Tensor>(std::move(t));
     }
-    if (w.site && whole) found.input = w.site;
+    if (w.site && found.weight && whole) found.input = w.site;
     if (fits && how_.means == Means::match && l.source != RowSource::states) match_means(w, matrices, found);
     return found;
   }
@@ -285,26 +291,25 @@ class Refiner {
     if (how_.weights == Weights::repair) solve_kept(products, *m.problem, m.keep, m.now);
   }
 
-  // The weight as integers; the matrices become what they stand for.
-  Tensor rounded(Products& products, const Work& w, const Tensor& like, std::vector<Matrix>& matrices) const {
+  // The weight as integers; the matrices become what they stand for. Nothing where it holds what is not finite.
+  ConstTensor rounded(Products& products, const Work& w, const Tensor& like, std::vector<Matrix>& matrices) const {
     const Layer& l = w.base;
-    const ScalePlace place = scale_place(l);
-    auto quant = std::make_shared<Quantization>();
-    quant->axis = place.axis;
-    quant->scale = scales_of(l, place, matrices);
-    Tensor codes(TensorType(DType::i8, Shape::of(like.dims()), quant));
-    std::vector<float> scale(static_cast<size_t>(l.width)), whole;
-    for (int64_t g = 0; g < l.groups; ++g) {
+    Tensor real(DType::f32, like.dims());
+    for (int64_t g = 0; g < l.groups; ++g) put_matrix(l, matrices[static_cast<size_t>(g)].now, g, real);
+    const bool weighed = how_.codes.weights == WeightPrecision::int4 && how_.rounding == Rounding::by_error && matrices[0].problem;
+    const Tensor importance = weighed ? importance_of(l, like.dims(), matrices) : Tensor();
+    const auto choice = choose_codes(real, site_of(l), how_.codes, weighed ? &importance : nullptr);
+    if (!choice) return nullptr;
+    for (int64_t g = 0; g < l.groups && how_.rounding == Rounding::by_error; ++g) {
       Matrix& m = matrices[static_cast<size_t>(g)];
-      for (int64_t n = 0; n < l.width; ++n) scale[static_cast<size_t>(n)] = quant->scale[place.index(l, g, n)];
-      if (m.problem && how_.rounding == Rounding::by_error) round_kept(products, *m.problem, m.keep, scale, m.now);
-      whole.resize(m.now.size());
-      for (size_t row = 0; row < m.now.size(); row += scale.size())
-        for (size_t n = 0; n < scale.size(); ++n) {
-          whole[row + n] = nearest_code(m.now[row + n] / scale[n]);
-          m.now[row + n] = whole[row + n] * scale[n];
-        }
-      put_codes(l, whole, g, codes);
+      if (!m.problem) continue;
+      round_kept(products, *m.problem, m.keep, steps_of(l, like.dims(), *choice, g), m.now);
+      put_matrix(l, m.now, g, real);
+    }
+    auto codes = std::make_shared<const Tensor>(quantize_tensor(real, choice->dtype, choice->quant));
+    if (how_.means == Means::match) {
+      const Tensor stands_for = dequantize_tensor(*codes);
+      for (int64_t g = 0; g < l.groups; ++g) matrices[static_cast<size_t>(g)].now = matrix_of(l, stands_for, g);
     }
     return codes;
   }

@@ -6,6 +6,7 @@
 #include "lib/flow/compression/fit.h"
 #include "lib/flow/compression/judge.h"
 #include "lib/flow/compression/site.h"
+#include "passes/weight_codes.h"
 
 namespace onecard {
 
@@ -27,6 +28,7 @@ struct Refinement {
   Weights weights = Weights::keep;
   Rounding rounding = Rounding::none;
   Means means = Means::keep;
+  CodeRequest codes{WeightPrecision::int8, 0, CodeRequest::Inputs::integers};  // where weights are rounded
   bool sequential() const { return weights == Weights::repair || rounding == Rounding::by_error || means == Means::match; }
 };
 

@@ -1,0 +1,254 @@
+#include "passes/weight_codes.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lib/base/parallel.h"
+#include "lib/ops/axes.h"
+
+namespace onecard {
+
+namespace {
+
+// What the largest |w| of a block becomes, in steps: beyond 7.5 it is clipped, which makes every other step finer.
+constexpr std::array kTops = {6.6f, 7.0f, 7.4f, 7.8f, 8.2f, 8.7f, 9.3f, 10.0f, 11.0f};
+// The share of its range that a block with a zero point keeps.
+constexpr std::array kShares = {1.0f, 0.95f, 0.9f, 0.84f, 0.77f, 0.7f};
+constexpr int64_t kFewest4 = 4096, kShortestBlock = 16;  // elements of a weight of four bits, of a block
+constexpr double kMostError = 2e-4;                      // that one scale per channel may cost: 37 dB
+constexpr int64_t kByteBlocks[] = {128, 64, 32};
+
+// To the nearest whole number, half to even, for |x| < 2^22.
+float whole(float x) {
+  constexpr float kMagic = 12582912.0f;
+  return (x + kMagic) - kMagic;
+}
+
+// A scale that f16 holds, or x itself where f16 has no room for it.
+float as_half(float x) {
+  const float half = Half(x);
+  return half >= 0x1p-14f && half <= 65504.0f ? half : x;
+}
+
+// The share of the error below which zero points are worth their four bits a block: the error falls to a quarter with every bit a weight has.
+double zero_points_pay(int64_t block) { return std::pow(4.0, -4.0 / static_cast<double>(block)); }
+
+// The elements of one block, side by side.
+struct Block {
+  std::vector<float> w, importance;
+  float low = 0, high = 0;  // 0 included
+  double norm = 0;
+};
+
+struct Code {
+  float scale = 1;
+  int32_t zero = 0;
+  double error = INFINITY;
+};
+
+double error_of(const Block& b, float scale, float zero, float low, float high) {
+  const float inverse = 1 / scale;
+  float sum = 0;
+  const size_t n = b.w.size();
+  for (size_t i = 0; i < n; ++i) {
+    const float code = std::clamp(whole(b.w[i] * inverse) + zero, low, high);
+    const float d = (code - zero) * scale - b.w[i];
+    sum += d * d * b.importance[i];
+  }
+  return static_cast<double>(sum);
+}
+
+// The scale with the least error for the codes that `scale` gives: sum w q / sum q^2.
+float fitted(const Block& b, float scale, float zero, float low, float high) {
+  const float inverse = 1 / scale;
+  double wq = 0, qq = 0;
+  for (size_t i = 0; i < b.w.size(); ++i) {
+    const double q = std::clamp(whole(b.w[i] * inverse) + zero, low, high) - zero;
+    wq += b.importance[i] * q * b.w[i];
+    qq += b.importance[i] * q * q;
+  }
+  return qq > 0 && wq > 0 ? static_cast<float>(wq / qq) : scale;
+}
+
+void consider(const Block& b, float scale, float zero, float low, float high, Code& best) {
+  if (!std::isnormal(scale)) return;
+  const double error = error_of(b, scale, zero, low, high);
+  if (error < best.error) best = {scale, static_cast<int32_t>(zero), error};
+}
+
+Code symmetric4(const Block& b) {
+  Code best;
+  const float top = std::max(b.high, -b.low);
+  for (const float t : kTops) consider(b, as_half(top / t), 0, -8, 7, best);
+  if (std::isfinite(best.error)) consider(b, as_half(fitted(b, best.scale, 0, -8, 7)), 0, -8, 7, best);
+  return std::isfinite(best.error) ? best : Code{1, 0, 0};
+}
+
+Code around_zero_point(const Block& b) {
+  Code best;
+  for (const float share : kShares) {
+    const float scale = as_half((b.high - b.low) * share / 15);
+    if (std::isnormal(scale)) consider(b, scale, std::clamp(whole(-b.low * share / scale), 0.0f, 15.0f), 0, 15, best);
+  }
+  if (!std::isfinite(best.error)) return {1, 8, 0};
+  const auto zero = static_cast<float>(best.zero);
+  consider(b, as_half(fitted(b, best.scale, zero, 0, 15)), zero, 0, 15, best);
+  return best;
+}
+
+Code symmetric8(const Block& b) {
+  const float scale = std::max(b.high, -b.low) / 127.0f;
+  Code code{std::isnormal(scale) ? scale : 1.0f, 0, 0};
+  code.error = error_of(b, code.scale, 0, -127, 127);
+  return code;
+}
+
+// The blocks of a tensor by the index of their scale.
+class Blocks {
+ public:
+  Blocks(const Tensor& w, const CodeForm& form, const Tensor* importance)
+      : w_(w), importance_(importance), view_(axis_view(w.dims(), form.axis)), block_(form.block), blocks_((view_.extent + block_ - 1) / block_) {}
+  int64_t count() const { return view_.outer * blocks_ * view_.inner; }
+  // False when an element is not finite.
+  bool read(int64_t index, Block& b) const {
+    const int64_t inner = index % view_.inner, k = index / view_.inner % blocks_ * block_, o = index / view_.inner / blocks_;
+    const int64_t at = (o * view_.extent + k) * view_.inner + inner;
+    const auto n = static_cast<size_t>(std::min(block_, view_.extent - k));
+    b.w.resize(n);
+    b.importance.assign(n, 1.0f);
+    const float* from = w_.data<float>().data() + at;
+    for (size_t i = 0; i < n; ++i) b.w[i] = from[static_cast<int64_t>(i) * view_.inner];
+    if (importance_) {
+      const float* weight = importance_->data<float>().data() + at;
+      for (size_t i = 0; i < n; ++i) b.importance[i] = weight[static_cast<int64_t>(i) * view_.inner];
+    }
+    b.low = b.high = 0;
+    b.norm = 0;
+    bool finite = true;
+    for (size_t i = 0; i < n; ++i) {
+      finite = finite && std::isfinite(b.w[i]);
+      b.low = std::min(b.low, b.w[i]);
+      b.high = std::max(b.high, b.w[i]);
+      b.norm += static_cast<double>(b.w[i]) * b.w[i] * b.importance[i];
+    }
+    return finite;
+  }
+
+ private:
+  const Tensor& w_;
+  const Tensor* importance_;
+  AxisView view_;
+  int64_t block_ = 1, blocks_ = 1;
+};
+
+// Bytes with one scale, or one per index of an axis: in the order in which the weight lies.
+std::optional<CodeChoice> bytes_by_index(const Tensor& w, int64_t axis, const Tensor* importance) {
+  AxisView view{1, 1, w.elements()};
+  if (axis >= 0) view = axis_view(w.dims(), axis);
+  std::vector<float> top(static_cast<size_t>(view.extent), 0.0f);
+  const float* from = w.data<float>().data();
+  const float* weight = importance ? importance->data<float>().data() : nullptr;
+  const auto each_row = [&](const auto& f) {
+    for (int64_t o = 0; o < view.outer; ++o)
+      for (int64_t e = 0; e < view.extent; ++e) f(static_cast<size_t>(e), (o * view.extent + e) * view.inner);
+  };
+  bool finite = true;
+  each_row([&](size_t e, int64_t at) {
+    float most = top[e];
+    for (int64_t i = at; i < at + view.inner; ++i) {
+      finite = finite && std::isfinite(from[i]);
+      most = std::max(most, std::abs(from[i]));
+    }
+    top[e] = most;
+  });
+  if (!finite) return std::nullopt;
+  auto quant = std::make_shared<Quantization>();
+  quant->axis = axis;
+  quant->scale.clear();
+  for (const float most : top) quant->scale.push_back(std::isnormal(most / 127.0f) ? most / 127.0f : 1.0f);
+  double error = 0, norm = 0;
+  each_row([&](size_t e, int64_t at) {
+    const float scale = quant->scale[e], inverse = 1 / scale;
+    float lost = 0, all = 0;
+    for (int64_t i = at; i < at + view.inner; ++i) {
+      const float d = whole(from[i] * inverse) * scale - from[i], times = weight ? weight[i] : 1.0f;
+      lost += d * d * times;
+      all += from[i] * from[i] * times;
+    }
+    error += static_cast<double>(lost);
+    norm += static_cast<double>(all);
+  });
+  return CodeChoice{DType::i8, std::move(quant), norm > 0 ? error / norm : 0};
+}
+
+// The codes of all blocks found one way, and what they cost together.
+struct Found {
+  std::vector<Code> codes;
+  double error() const {
+    double sum = 0;
+    for (const Code& c : codes) sum += c.error;
+    return sum;
+  }
+};
+
+CodeChoice choice_of(const Found& found, DType dtype, const CodeForm& form, double norm) {
+  auto quant = std::make_shared<Quantization>();
+  quant->axis = form.axis;
+  quant->block = form.block;
+  quant->scale.clear();
+  quant->zero_point.clear();
+  for (const Code& c : found.codes) {
+    quant->scale.push_back(c.scale);
+    quant->zero_point.push_back(c.zero);
+  }
+  const int32_t first = quant->zero_point.at(0);
+  if (std::all_of(quant->zero_point.begin(), quant->zero_point.end(), [&](int32_t z) { return z == first; })) quant->zero_point.resize(1);
+  return {dtype, std::move(quant), norm > 0 ? found.error() / norm : 0};
+}
+
+}  // namespace
+
+std::optional<CodeChoice> choose_codes(const Tensor& w, const CodeForm& form, const Tensor* importance) {
+  if (w.elements() == 0) return std::nullopt;
+  if (form.block == 0 && form.dtype == DType::i8) return bytes_by_index(w, form.axis, importance);
+  require(form.axis >= 0 && form.block > 0, ErrorKind::internal, "four bits come in blocks");
+  const Blocks blocks(w, form, importance);
+  const auto count = static_cast<size_t>(blocks.count());
+  const bool four = form.dtype == DType::i4;
+  Found symmetric{std::vector<Code>(count)}, around{std::vector<Code>(four ? count : 0)};
+  std::vector<double> norms(count);
+  std::vector<uint8_t> finite(count);
+  const int64_t grain = std::max<int64_t>(1, (1 << 14) * blocks.count() / w.elements());
+  parallel_for(blocks.count(), grain, [&](int64_t begin, int64_t end) {
+    Block b;
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      finite[i] = blocks.read(static_cast<int64_t>(i), b);
+      if (!finite[i]) continue;
+      norms[i] = b.norm;
+      symmetric.codes[i] = four ? symmetric4(b) : symmetric8(b);
+      if (four) around.codes[i] = around_zero_point(b);
+    }
+  });
+  if (std::find(finite.begin(), finite.end(), 0) != finite.end()) return std::nullopt;
+  double norm = 0;
+  for (const double n : norms) norm += n;
+  if (four && around.error() < zero_points_pay(form.block) * symmetric.error()) return choice_of(around, DType::u4, form, norm);
+  return choice_of(symmetric, form.dtype, form, norm);
+}
+
+std::optional<CodeChoice> choose_codes(const Tensor& w, const WeightSite& site, const CodeRequest& request, const Tensor* importance) {
+  const bool integers = request.inputs == CodeRequest::Inputs::integers && site.use == WeightUse::direct;
+  if (request.weights == WeightPrecision::int4 && site.sum_extent >= kShortestBlock && w.elements() >= kFewest4)
+    return choose_codes(w, CodeForm{DType::i4, site.sum_axis, std::min(request.block, site.sum_extent)}, importance);
+  const bool one_each = (site.channel_axis && site.matrices == 1) || integers || site.sum_extent < kShortestBlock;
+  auto best = choose_codes(w, one_each ? CodeForm{DType::i8, site.channel_axis.value_or(-1), 0} : CodeForm{DType::i8, site.sum_axis, site.sum_extent},
+                           importance);
+  for (const int64_t block : kByteBlocks) {
+    if (!best || best->error <= kMostError || integers) break;
+    if (site.sum_extent >= 2 * block) best = choose_codes(w, CodeForm{DType::i8, site.sum_axis, block}, importance);
+  }
+  return best;
+}
+
+}  // namespace onecard
