@@ -17,6 +17,8 @@ constexpr int64_t kShortestTone = 64, kLongestTone = 4096, kSmallestBank = 256;
 constexpr int64_t kFewestFilters = 8, kLookedAt = 24;
 constexpr double kPure = 0.9, kMostlyPure = 0.85;  // of a filter's energy in one peak; of the filters
 constexpr int64_t kPeakBins = 5;
+constexpr int64_t kShortestWave = 8, kLongestWave = 1024, kColumnsLookedAt = 48;
+constexpr double kWaveRest = 1e-5;                 // of the power of a column: what rounding to 16 bits leaves
 
 // Whether no element is negative: what training made is, and is found out at its first elements.
 bool never_negative(const Tensor& w) {
@@ -74,7 +76,33 @@ bool has_tones(const std::vector<double>& w, int64_t filters, int64_t length) {
   return seen > silent && static_cast<double>(pure) >= kMostlyPure * static_cast<double>(seen);
 }
 
+// How well a times the middle one of three neighbours predicts the sum of the outer two, for the best a.
+bool is_wave(const std::vector<double>& x) {
+  double cross = 0, square = 0, power = 0;
+  for (size_t t = 1; t + 1 < x.size(); ++t) {
+    const double outer = x[t - 1] + x[t + 1];
+    cross += outer * x[t];
+    square += x[t] * x[t];
+    power += outer * outer;
+  }
+  return square == 0 || power - cross * cross / square <= kWaveRest * power;
+}
+
 }  // namespace
+
+bool is_wave_table(const Tensor& table) {
+  const Dims& d = table.dims();
+  if (d.size() != 2 || d[0] < kShortestWave || d[1] < 1 || !is_arithmetic_float(table.dtype())) return false;
+  const int64_t rows = std::min(d[0], kLongestWave), looked_at = std::min(d[1], kColumnsLookedAt);
+  int64_t waves = 0;
+  for (int64_t i = 0; i < looked_at; ++i) {
+    const int64_t c = i * d[1] / looked_at;
+    std::vector<double> column;
+    for (int64_t t = 0; t < rows; ++t) column.push_back(table.at(t * d[1] + c));
+    waves += is_wave(column);
+  }
+  return static_cast<double>(waves) >= kMostlyPure * static_cast<double>(looked_at);
+}
 
 bool is_filter_bank(const Node& node) {
   const Value* v = node.input(1);

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "lib/ir/text.h"
-#include "passes/match.h"
+#include "passes/bodies.h"
 #include "passes/refine.h"
 
 namespace onecard {
@@ -55,26 +55,18 @@ int64_t run_on_copy(const PassInfo& pass, Graph& copy, PassContext& context, int
   }
 }
 
-// Runs the pass on the bodies held by one node; a changed body means a new op in the node's place.
+// Runs the pass on the bodies held by one node.
 int64_t run_on_bodies(const PassInfo& pass, Graph& graph, Node& node, PassContext& context, int depth) {
-  std::vector<GraphPtr> bodies;
-  int64_t changes = 0;
-  for (const GraphPtr& body : node.op->subgraphs()) {
-    Graph copy = body->clone();
+  return change_bodies(graph, node, [&](Graph& body) {
     PassContext inner = context;
     inner.ranges.clear();                             // names in a body are its own
     inner.notes.clear();
     inner.details.clear();
-    const int64_t here = run_on_copy(pass, copy, inner, depth + 1);
+    const int64_t here = run_on_copy(pass, body, inner, depth + 1);
     context.notes.insert(context.notes.end(), inner.notes.begin(), inner.notes.end());
     context.details.insert(context.details.end(), inner.details.begin(), inner.details.end());
-    changes += here;
-    bodies.push_back(here ? std::make_shared<const Graph>(std::move(copy)) : body);
-  }
-  if (changes == 0) return 0;
-  Node& made = graph.add_before(node, node.op->with_subgraphs(std::move(bodies)), node.inputs, node.outputs.empty() ? "v" : node.output()->name);
-  for (size_t i = 0; i < node.outputs.size(); ++i) take_over(graph, node.outputs[i], made.outputs[i]);
-  return changes;
+    return here;
+  });
 }
 
 int64_t run_with_bodies(const PassInfo& pass, Graph& graph, PassContext& context, int depth) {

@@ -22,10 +22,22 @@ struct Magnitude {
 enum class WeightPrecision { keep, int8, int4 /* where four bits have a home, else int8 */ };
 enum class ActivationPrecision { keep, int8 };
 enum class PruneScope { tensor, global, lamp };
+enum class PrunePattern { any, two_of_four /* of each 4 neighbours along the axis that is summed over, 2 stay */ };
+
+// How large the inputs of matrix products are: the norm of each channel over calibration data, by the name of the value.
+using InputNorms = std::map<std::string, std::vector<float>>;
 
 struct PruneOptions {
   double amount = 0;                                  // share of zeros over all prunable weights; 0: nothing
   PruneScope scope = PruneScope::tensor;
+  PrunePattern pattern = PrunePattern::any;           // two_of_four: amount says one half, scope nothing
+  std::vector<std::string> only, skip;                // globs of names of weights or of their layers' outputs; empty: all, none
+  std::shared_ptr<const InputNorms> norms;            // null: an element counts by |w|; else in products of values named there by |w| * norm, per output
+};
+// What pruning did.
+struct PruneSummary {
+  PrunePattern pattern = PrunePattern::any;
+  int64_t weights = 0, changed = 0, elements = 0, zeros = 0;
 };
 
 // How the values that a layer multiplies are stored: round(x / (scale * divisor[c])), divisor one per channel (axis 1 of what is convolved, else
@@ -47,6 +59,7 @@ struct FoundLayer {
 struct PassContext {
   std::map<std::string, ValueRange> ranges;           // by value name, of the graph as it stands when the quantize passes run
   PruneOptions prune;
+  PruneSummary pruned;                                // by prune_l1_unstructured
   WeightPrecision weights = WeightPrecision::keep;
   int64_t weight_block = 32;                          // weights of four bits that share a scale
   ActivationPrecision activations = ActivationPrecision::keep;

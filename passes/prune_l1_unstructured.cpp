@@ -1,21 +1,17 @@
 // w => w with its smallest |w| set to 0
-//   round(amount * n) of n elements, half to even, ties to the lowest index: torch.nn.utils.prune.l1_unstructured, per tensor, or one
-//   threshold over all of them, or one over LAMP's scores w^2 / (sum of the squares of what is not smaller in its tensor), Lee 2021. Prunable: constant float weights of rank 2 or more of conv, conv_transpose, matmul (b), and W and R of
-//   lstm, gru, rnn; filter banks are left alone. A weight read in several places is pruned once and stays shared.
+//   round(amount * n) of n elements, half to even, ties to the lowest index: torch.nn.utils.prune.l1_unstructured, per tensor, or one threshold
+//   over all of them, or one over LAMP's scores w^2 / (sum of the squares of what is not smaller in its tensor), Lee 2021. Tables are pruned per
+//   tensor: their elements are no factors, one threshold over both says nothing. Where norms of inputs are given, a product's elements go by
+//   |w| * norm, the smallest of each output (Wanda, Sun 2023), as many as its tensor loses anyway. Pattern 2:4: of each 4 neighbours along the
+//   axis that products sum over, the 2 smallest; what is left over at the end of the axis stays. A weight read in several places is pruned once
+//   and stays shared; bodies of if, loop and scan are pruned with the rest.
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
-#include <set>
 
 #include "lib/ops/arithmetic.h"
-#include "lib/ops/conv_transpose.h"
-#include "lib/ops/gru.h"
-#include "lib/ops/lstm.h"
-#include "lib/ops/matmul.h"
-#include "lib/ops/rnn.h"
-#include "passes/filter_bank.h"
-#include "passes/match.h"
+#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -41,7 +37,7 @@ struct Threshold {
 };
 Threshold threshold_of(const std::vector<ConstTensor>& tensors, int64_t count) {
   Threshold t{0, count};
-  uint64_t settled = 0;                               // mask of the digits found so far
+  uint64_t settled = 0;  // mask of the digits found so far
   for (int shift = 48; shift >= 0; shift -= 16) {
     std::vector<int64_t> histogram(65536, 0);
     for (const ConstTensor& constant : tensors)
@@ -56,56 +52,9 @@ Threshold threshold_of(const std::vector<ConstTensor>& tensors, int64_t count) {
   return t;
 }
 
-// A copy with everything below the threshold set to 0, and of what equals it the first `t.with_key` still to go.
-Tensor pruned(const Tensor& w, Threshold& t, int64_t& zeros) {
-  Tensor out = w.clone();
-  visit_float(w.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    for (T& v : out.data<T>()) {
-      const uint64_t key = key_of(static_cast<double>(v));
-      const bool tie = key == t.key && t.with_key > 0;
-      t.with_key -= tie;
-      if (key < t.key || tie) v = T(0.0f);
-      zeros += static_cast<double>(v) == 0;
-    }
-  });
-  return out;
+int64_t share(double amount, int64_t elements) {
+  return std::min(elements, static_cast<int64_t>(std::nearbyint(amount * static_cast<double>(elements))));
 }
-
-std::vector<size_t> weight_inputs(const Node& node) {
-  if (node.as<Conv>() || node.as<ConvTranspose>() || node.as<MatMul>()) return {1};
-  if (node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>()) return {1, 2};
-  return {};
-}
-
-// Each storage once, in the order of first use; the values that hold it stand beside.
-struct Prunable {
-  ConstTensor constant;
-  std::vector<Value*> values;
-};
-std::vector<Prunable> prunable_weights(const Graph& graph, PassContext& context) {
-  std::vector<Prunable> found;
-  std::map<const Tensor*, size_t> place;              // looked up, never iterated
-  std::set<const Value*> seen;
-  for (const Node& node : graph.nodes()) {
-    const std::vector<size_t> inputs = weight_inputs(node);
-    if (inputs.size() == 1 && is_filter_bank(node)) {
-      context.notes.push_back("not pruned, a filter bank: " + node.inputs[1]->name);
-      continue;
-    }
-    for (const size_t i : inputs) {
-      Value* w = node.input(i);
-      if (!w || !w->constant || w->type.quant || !is_arithmetic_float(w->type.dtype) || w->constant->rank() < 2 || w->constant->elements() == 0) continue;
-      if (!seen.insert(w).second) continue;
-      const auto [it, fresh] = place.emplace(w->constant.get(), found.size());
-      if (fresh) found.push_back({w->constant, {}});
-      found[it->second].values.push_back(w);
-    }
-  }
-  return found;
-}
-
-int64_t share(double amount, int64_t elements) { return std::min(elements, static_cast<int64_t>(std::nearbyint(amount * static_cast<double>(elements)))); }
 
 // LAMP scores of a tensor's elements, ascending; they grow with the magnitude.
 std::vector<float> lamp_scores(const Tensor& w) {
@@ -122,9 +71,9 @@ std::vector<float> lamp_scores(const Tensor& w) {
 }
 
 // How many elements each tensor loses when the `total` smallest scores over all of them go.
-std::vector<int64_t> lamp_counts(const std::vector<Prunable>& weights, int64_t total) {
+std::vector<int64_t> lamp_counts(const std::vector<ConstTensor>& weights, int64_t total) {
   std::vector<std::vector<float>> scores;
-  for (const Prunable& w : weights) scores.push_back(lamp_scores(*materialize(w.constant)));
+  for (const ConstTensor& w : weights) scores.push_back(lamp_scores(*materialize(w)));
   const auto below = [&](float bound) {
     int64_t count = 0;
     for (const auto& s : scores) count += std::upper_bound(s.begin(), s.end(), bound) - s.begin();
@@ -141,51 +90,162 @@ std::vector<int64_t> lamp_counts(const std::vector<Prunable>& weights, int64_t t
   int64_t left = total;
   for (const auto& s : scores) left -= counts.emplace_back(std::lower_bound(s.begin(), s.end(), bound) - s.begin());
   for (size_t i = 0; i < scores.size() && left > 0; ++i) {
-    const int64_t more = std::min<int64_t>(left, (std::upper_bound(scores[i].begin(), scores[i].end(), bound) - scores[i].begin()) - counts[i]);
+    const auto equal = std::upper_bound(scores[i].begin(), scores[i].end(), bound) - scores[i].begin() - counts[i];
+    const int64_t more = std::min<int64_t>(left, equal);
     counts[i] += more;
     left -= more;
   }
   return counts;
 }
 
-int64_t prune_one(Graph& graph, PassContext& context, const Prunable& weight, Threshold& t, int64_t& all_zeros) {
+// How many elements each tensor loses when the `total` smallest magnitudes over all of them go.
+std::vector<int64_t> global_counts(const std::vector<ConstTensor>& weights, int64_t total) {
+  std::vector<int64_t> counts(weights.size(), 0);
+  if (total == 0) return counts;
+  Threshold t = threshold_of(weights, total);
+  for (size_t i = 0; i < weights.size(); ++i)
+    each_key(*materialize(weights[i]), [&](uint64_t key) {
+      const bool tie = key == t.key && t.with_key > 0;
+      t.with_key -= tie;
+      counts[i] += key < t.key || tie;
+    });
+  return counts;
+}
+
+std::vector<int64_t> counts_of(const std::vector<Prunable>& weights, const PruneOptions& asked) {
+  std::vector<int64_t> counts(weights.size());
+  std::vector<ConstTensor> together;
+  std::vector<size_t> place;
+  int64_t elements = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Prunable& w = weights[i];
+    counts[i] = share(asked.amount, w.constant->elements());
+    if (w.table || asked.scope == PruneScope::tensor) continue;
+    together.push_back(w.constant);
+    place.push_back(i);
+    elements += w.constant->elements();
+  }
+  const int64_t total = share(asked.amount, elements);
+  const std::vector<int64_t> found = asked.scope == PruneScope::global ? global_counts(together, total) : lamp_counts(together, total);
+  for (size_t i = 0; i < place.size(); ++i) counts[place[i]] = found[i];
+  return counts;
+}
+
+// Sets the `count` smallest magnitudes to 0.
+void drop_smallest(Tensor& w, int64_t count) {
+  if (count == 0) return;
+  Threshold t = threshold_of({std::make_shared<const Tensor>(w.alias(w.type()))}, count);
+  visit_float(w.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for (T& v : w.data<T>()) {
+      const uint64_t key = key_of(static_cast<double>(v));
+      const bool tie = key == t.key && t.with_key > 0;
+      t.with_key -= tie;
+      if (key < t.key || tie) v = T(0.0f);
+    }
+  });
+}
+
+// Elements along the axis that is summed over, with what their inputs' norms make of them.
+template <class T>
+class Line {
+ public:
+  Line(T* first, int64_t stride, const std::vector<float>& norms) : first_(first), stride_(stride), norms_(norms) {}
+  // Sets the `count` smallest of the elements [begin, end) to 0, the lowest index first among equals.
+  void drop(int64_t begin, int64_t end, int64_t count) {
+    order_.clear();
+    for (int64_t k = begin; k < end; ++k)
+      order_.emplace_back(key_of(static_cast<double>(first_[k * stride_]) * (norms_.empty() ? 1.0 : norms_[static_cast<size_t>(k)])), k);
+    std::nth_element(order_.begin(), order_.begin() + count, order_.end());
+    for (int64_t i = 0; i < count; ++i) first_[order_[static_cast<size_t>(i)].second * stride_] = T(0.0f);
+  }
+  void move_to(T* first) { first_ = first; }
+
+ private:
+  T* first_;
+  int64_t stride_;
+  const std::vector<float>& norms_;
+  std::vector<std::pair<uint64_t, int64_t>> order_;
+};
+
+// Calls f(line, number of the line) for every line along the axis that is summed over.
+template <class F>
+void each_line(Tensor& w, const Prunable& as, F&& f) {
+  const AxisView d = *as.depth;
+  visit_float(w.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* data = w.data<T>().data();
+    Line<T> line(data, d.inner, as.norms);
+    for (int64_t i = 0; i < d.outer * d.inner; ++i) {
+      line.move_to(data + i / d.inner * d.extent * d.inner + i % d.inner);
+      f(line, i);
+    }
+  });
+}
+
+// `count` elements in all, spread evenly over the lines.
+void drop_by_line(Tensor& w, const Prunable& as, int64_t count) {
+  const int64_t lines = as.depth->outer * as.depth->inner;
+  each_line(w, as, [&](auto& line, int64_t i) {
+    const int64_t here = (i + 1) * count / lines - i * count / lines;
+    if (here > 0) line.drop(0, as.depth->extent, here);
+  });
+}
+
+void drop_half_of_fours(Tensor& w, const Prunable& as) {
+  each_line(w, as, [&](auto& line, int64_t) {
+    for (int64_t k = 0; k + 4 <= as.depth->extent; k += 4) line.drop(k, k + 4, 2);
+  });
+}
+
+int64_t zeros_in(const Tensor& t) {
   int64_t zeros = 0;
-  const auto made = std::make_shared<const Tensor>(pruned(*materialize(weight.constant), t, zeros));
-  all_zeros += zeros;
-  context.details.push_back("pruned " + weight.values[0]->name + ": " + std::to_string(zeros) + " of " + std::to_string(made->elements()) + " elements are 0");
-  if (identical(*made, *materialize(weight.constant))) return 0;
-  for (Value* v : weight.values) take_over(graph, v, graph.add_constant(v->name, made));
-  return 1;
+  each_key(t, [&](uint64_t key) { zeros += key == 0; });
+  return zeros;
+}
+
+bool takes_fours(const Prunable& w) { return w.depth && w.depth->extent >= 4; }
+
+// A weight as it is after pruning.
+Tensor pruned(const Prunable& w, const PruneOptions& asked, int64_t count) {
+  Tensor t = w.constant->clone();
+  if (asked.pattern == PrunePattern::two_of_four) drop_half_of_fours(t, w);
+  else if (!w.norms.empty()) drop_by_line(t, w, count);
+  else drop_smallest(t, count);
+  return t;
 }
 
 }  // namespace
 
 int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
-  if (!(context.prune.amount > 0) || context.prune.amount > 1) return 0;
-  const std::vector<Prunable> weights = prunable_weights(graph, context);
-  std::vector<ConstTensor> all;
-  int64_t elements = 0, changes = 0, zeros = 0;
-  for (const Prunable& w : weights) {
-    all.push_back(w.constant);
-    elements += w.constant->elements();
-  }
-  const bool global = context.prune.scope == PruneScope::global;
-  const int64_t total = share(context.prune.amount, elements);
-  if (global && total == 0) return 0;
-  Threshold t = global ? threshold_of(all, total) : Threshold{};
-  const std::vector<int64_t> lamp = context.prune.scope == PruneScope::lamp ? lamp_counts(weights, total) : std::vector<int64_t>{};
+  const PruneOptions& asked = context.prune;
+  if (!(asked.amount > 0) || asked.amount > 1) return 0;
+  const std::vector<Prunable> weights = prunable_weights(graph, asked, context.notes);
+  const bool fours = asked.pattern == PrunePattern::two_of_four;
+  const std::vector<int64_t> counts = fours ? std::vector<int64_t>(weights.size()) : counts_of(weights, asked);
+  PruneSummary done;
+  done.pattern = asked.pattern;
+  std::map<const Tensor*, ConstTensor> made;
   for (size_t i = 0; i < weights.size(); ++i) {
     const Prunable& w = weights[i];
-    if (!global) {
-      const int64_t count = lamp.empty() ? share(context.prune.amount, w.constant->elements()) : lamp[i];
-      if (count == 0) continue;
-      t = threshold_of({w.constant}, count);
+    if (fours && !takes_fours(w)) {
+      context.notes.push_back("not pruned 2:4, there are no 4 elements along an axis that is summed over: " + w.name);
+      continue;
     }
-    changes += prune_one(graph, context, w, t, zeros);
+    auto t = std::make_shared<const Tensor>(pruned(w, asked, counts[i]));
+    const int64_t zeros = zeros_in(*t);
+    context.details.push_back("pruned " + w.name + ": " + std::to_string(zeros) + " of " + std::to_string(t->elements()) + " elements are 0");
+    ++done.weights;
+    done.elements += t->elements();
+    done.zeros += zeros;
+    if (!identical(*t, *materialize(w.constant))) made[w.constant.get()] = std::move(t);
   }
-  context.notes.push_back("pruned " + std::to_string(changes) + " of " + std::to_string(weights.size()) + " weights: " + std::to_string(zeros) + " of their " + std::to_string(elements) + " elements are 0");
-  graph.erase_dead();
-  return changes;
+  done.changed = static_cast<int64_t>(made.size());
+  context.pruned = done;
+  context.notes.push_back("pruned " + std::to_string(done.changed) + " of " + std::to_string(done.weights) +
+                          " weights: " + std::to_string(done.zeros) + " of their " + std::to_string(done.elements) + " elements are 0");
+  put_pruned(graph, made);
+  return done.changed;
 }
 
 }  // namespace onecard

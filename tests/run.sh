@@ -28,6 +28,8 @@ run "low precision" $python tests/cli/low_precision.py build/release/onecard
 run "table of operators" $python tests/cli/operators.py build/release/onecard
 run "external data" $python tests/e2e/external_data.py build/release
 run "complaints that have ended" $python tests/e2e/pains.py build/release/onecard
+run "masks of pruning" $python tests/e2e/l1_masks.py build/release/onecard
+run "what zeros are worth" $python tests/e2e/zeros.py build/release/onecard
 run "damaged files" $python tests/e2e/damaged.py build/release/onecard
 if [ "$quick" != --quick ]; then
   # Hostile sizes must be refused by us, not by the sanitizer's allocator.

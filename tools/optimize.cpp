@@ -103,6 +103,7 @@ int run(const OptimizeOptions& o) {
   for (const auto& w : result.warnings) output.say("warning: " + w);
   if (result.held_out)
     for (const auto& l : held_out_lines(*result.held_out)) output.line(l);
+  for (const auto& line : zeros_text(result)) output.line(line);
   if (result.guard) output.line(guard_text(*result.guard));
   for (const auto& d : result.details) output.detail(d);
   output.line("memory: " + memory_text(result.memory));

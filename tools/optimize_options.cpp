@@ -57,13 +57,22 @@ std::optional<PruneScope> scope_of(const std::string& text) {
   return std::nullopt;
 }
 
+std::optional<PruneScore> score_of(const std::string& text) {
+  if (text == "l1") return PruneScore::l1;
+  if (text == "wanda") return PruneScore::wanda;
+  return std::nullopt;
+}
+
+constexpr std::string_view kTwoOfFour = "2:4";
+
 double prune_amount(const OptimizeOptions& o) {
   if (o.prune.empty()) return 0;
+  if (o.prune == kTwoOfFour) return 0.5;
   double amount = -1;
   const char* end = o.prune.data() + o.prune.size();
   const auto [rest, error] = std::from_chars(o.prune.data(), end, amount);
   require(error == std::errc() && rest == end && amount >= 0 && amount <= 1, ErrorKind::usage, "--prune ", o.prune,
-          ": the amount is a share of the weights, from 0 to 1");
+          ": the amount is a share of the weights, from 0 to 1, or 2:4");
   return amount;
 }
 
@@ -74,13 +83,14 @@ void check_prune(const OptimizeOptions& o) {
           "--prune-scope, --prune-score, --prune-repair, --prune-only and --prune-skip need --prune AMOUNT");
   require(o.prune_scope.empty() || o.prune_scope == "auto" || scope_of(o.prune_scope), ErrorKind::usage, "--prune-scope ", o.prune_scope,
           ": the scopes are auto, tensor, global and lamp");
-  if (o.prune_score == "wanda") comes_later("--prune-score wanda", "this one has l1 and auto");
-  require(o.prune_score.empty() || o.prune_score == "auto" || o.prune_score == "l1", ErrorKind::usage, "--prune-score ", o.prune_score,
-          ": the scores are l1 and auto");
+  require(o.prune_score.empty() || o.prune_score == "auto" || score_of(o.prune_score), ErrorKind::usage, "--prune-score ", o.prune_score,
+          ": the scores are auto, l1 and wanda");
+  require(o.prune_score != "wanda" || !o.data.data.empty(), ErrorKind::usage,
+          "--prune-score wanda weighs weights by what they multiply: give --data PATH");
   require(o.prune_repair.empty() || o.prune_repair == "auto" || o.prune_repair == "none", ErrorKind::usage, "--prune-repair ", o.prune_repair,
           ": the ways are auto and none");
-  if (!o.prune_only.empty()) comes_later("--prune-only", "this one prunes all prunable weights");
-  if (!o.prune_skip.empty()) comes_later("--prune-skip", "this one prunes all prunable weights");
+  require(o.prune != kTwoOfFour || o.prune_scope.empty(), ErrorKind::usage,
+          "--prune 2:4 takes the same share of every four elements: there is no --prune-scope to choose");
 }
 
 void check_not_yet(const OptimizeOptions& o) {
@@ -141,12 +151,12 @@ void add_options(Flags& flags, OptimizeOptions& o) {
       "--calibration", o.calibration,
       "how int8 is found: auto (whole recipes compete on held-out samples), or ranges alone by minmax, entropy, percentile (99.99) or mse");
   flags.add_option("--calibration-cache", o.calibration_cache, "what calibration decided, of any way, read from, or written to, this text file");
-  flags.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1");
+  flags.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1; or 2:4, two of each four");
   flags.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
-  flags.add_option("--prune-score", o.prune_score, "l1 or auto");
+  flags.add_option("--prune-score", o.prune_score, "auto, l1 (|w|) or wanda (|w| times the norm of the input it multiplies, in matrix products; needs --data)");
   flags.add_option("--prune-repair", o.prune_repair, "auto (with --data, least squares on what is left) or none");
-  flags.add_list("--prune-only", o.prune_only, "comes in a later version");
-  flags.add_list("--prune-skip", o.prune_skip, "comes in a later version");
+  flags.add_list("--prune-only", o.prune_only, "prune these alone: a glob of names of weights or of layers' outputs; repeatable");
+  flags.add_list("--prune-skip", o.prune_skip, "leave these out: such a glob; repeatable");
   flags.add_option("--memory-limit", o.memory_limit, "hard cap on all device memory of a run: 512MiB, 80%, -1GiB");
   flags.add_option("--host-memory-limit", o.host_memory_limit, "comes in a later version");
   flags.add_option("--max-drop", o.gates.max_drop_percent,
@@ -193,8 +203,12 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   r.out = o.out;
   r.source_name = Path(o.model).filename().string();
   r.prune.amount = prune_amount(o);
-  if (const auto scope = scope_of(o.prune_scope)) r.prune.scope = *scope, r.prune_scopes = {*scope};
+  r.prune.only = o.prune_only;
+  r.prune.skip = o.prune_skip;
+  if (o.prune == kTwoOfFour) r.prune.pattern = PrunePattern::two_of_four, r.prune_scopes = {PruneScope::tensor};
+  else if (const auto scope = scope_of(o.prune_scope)) r.prune.scope = *scope, r.prune_scopes = {*scope};
   else r.prune_scopes = {PruneScope::tensor, PruneScope::global, PruneScope::lamp};
+  if (const auto score = score_of(o.prune_score)) r.prune_score = *score;
   r.repair = o.prune_repair != "none";
   r.calibration = calibration_of(o.calibration);
   if (o.precision.starts_with("int8")) r.weights = WeightPrecision::int8;
@@ -226,8 +240,12 @@ std::string canonical_options(const OptimizeRequest& r, const OptimizeOptions& o
   if (r.samples) add("samples", std::to_string(r.samples->size()));
   for (const auto& [out, in] : r.carry) add("carry", out + ":" + in);
   if (r.prune.amount > 0) {
-    add("prune", number(r.prune.amount));
-    add("prune-scope", o.prune_scope.empty() ? "auto" : o.prune_scope);
+    const bool fours = r.prune.pattern == PrunePattern::two_of_four;
+    add("prune", fours ? std::string(kTwoOfFour) : number(r.prune.amount));
+    if (!fours) add("prune-scope", o.prune_scope.empty() ? "auto" : o.prune_scope);
+    for (const std::string& glob : r.prune.only) add("prune-only", glob);
+    for (const std::string& glob : r.prune.skip) add("prune-skip", glob);
+    if (score_of(o.prune_score)) add("prune-score", o.prune_score);
     add("prune-repair", r.repair ? "auto" : "none");
   }
   const auto gate = [&](const std::string& key, const std::optional<double>& limit) {

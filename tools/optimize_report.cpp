@@ -114,7 +114,54 @@ void add_tables(const GuardResult& g, std::vector<ReportTable>& tables) {
   tables.push_back(std::move(layers));
 }
 
+std::string percent(double share) { return number_text(100 * share) + "%"; }
+
+ordered_json survival_json(const Survival& s) {
+  ordered_json j = {{"db", s.decibels}, {"samples", s.samples}, {"survives", s.survives}, {"least_db", kSurvives}};
+  if (!s.survives && s.most > 0) j.update({{"survives_amount", s.most}, {"survives_db", s.most_decibels}});
+  return j;
+}
+
+ordered_json pruning_json(const OptimizeResult& r) {
+  const PruneSummary& p = *r.pruned;
+  ordered_json j = {{"pattern", p.pattern == PrunePattern::two_of_four ? "2:4" : "any"},
+                    {"weights", p.weights},
+                    {"changed", p.changed},
+                    {"elements", p.elements},
+                    {"zeros", p.zeros},
+                    {"cost", nullptr}};
+  if (r.survival) j["cost"] = survival_json(*r.survival);
+  return j;
+}
+
+std::string cost_text(const Survival& s, const PruneSummary& p) {
+  std::string text = "cost: signal to error " + number_text(s.decibels) + " dB of the outputs on " + std::to_string(s.samples) + " held-out samples";
+  if (s.survives) return text;
+  text += "; this network does not survive " + (p.pattern == PrunePattern::two_of_four ? "2:4" : percent(s.amount) + " zeros");
+  if (p.pattern == PrunePattern::two_of_four) return text;
+  if (s.most == 0) return text + ", nor the smallest amount looked at";
+  return text + "; " + percent(s.most) + " keep " + number_text(s.most_decibels) + " dB: --prune " + number_text(s.most);
+}
+
 }  // namespace
+
+std::vector<std::string> zeros_text(const OptimizeResult& r) {
+  std::vector<std::string> lines;
+  if (!r.pruned && r.two_of_four == 0) return lines;
+  if (r.two_of_four > 0)
+    lines.push_back("zeros: " + std::to_string(r.two_of_four) + " weights are in the 2:4 pattern; no kernel of the CPU is faster for the pattern itself");
+  if (r.pruned) {
+    const PruneSummary& p = *r.pruned;
+    const double share = p.elements > 0 ? static_cast<double>(p.zeros) / static_cast<double>(p.elements) : 0;
+    lines.push_back("pruning: " + percent(share) + " of the elements of " + std::to_string(p.weights) + " weights are 0; " +
+                    (r.survival ? cost_text(*r.survival, p) : "cost: not measured, give samples: --data PATH"));
+  }
+  lines.push_back("zeros: stored, all weights take " + bytes_text(r.sizes.weight_bytes_stored) + " instead of " + bytes_text(r.sizes.weight_bytes));
+  lines.push_back("zeros: speed: " + (r.steps_without_zeros > 0
+                                          ? std::to_string(r.steps_without_zeros) + " steps read their weights without zeros, the others take as long as before"
+                                          : "no step runs faster for them at these sizes"));
+  return lines;
+}
 
 ordered_json to_json(const OptimizeResult& r, double seconds) {
   ordered_json j = {{"source_bytes", r.source_bytes},
@@ -135,6 +182,8 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
     j["accuracy"] = ordered_json::array();
     for (const auto& d : r.self_check) j["accuracy"].push_back({{"name", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
   }
+  j["zeros"] = {{"two_of_four_weights", r.two_of_four}, {"steps_without_zeros", r.steps_without_zeros}};
+  if (r.pruned) j["pruning"] = pruning_json(r);
   if (!r.recipes.empty()) {
     j["recipes"] = ordered_json::array();
     for (const auto& t : r.recipes)
@@ -215,6 +264,11 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
     ReportTable warnings{"Warnings", {{"warning"}}};
     for (const auto& w : r.warnings) warnings.rows.push_back({w});
     tables.insert(tables.begin(), std::move(warnings));
+  }
+  if (const auto lines = zeros_text(r); !lines.empty()) {
+    ReportTable zeros{"Zeros", {{"what"}}};
+    for (const std::string& line : lines) zeros.rows.push_back({line});
+    tables.push_back(std::move(zeros));
   }
   if (!r.notes.empty()) {
     ReportTable notes{"Notes", {{"note"}}};

@@ -48,6 +48,8 @@ class Bundle {
   Graph graph() const;
   // Decodes constant `i` into exactly its bytes, chunks in parallel.
   void load(size_t i, std::span<std::byte> into) const;
+  // How many elements of constant `i` have a bit set, from its bitmaps; nothing where it is stored without.
+  std::optional<int64_t> nonzeros(size_t i) const;
 
  private:
   struct Section {

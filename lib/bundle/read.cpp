@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <bit>
 
 #include "lib/base/parallel.h"
 #include "lib/bundle/bundle.h"
 #include "lib/bundle/bytes.h"
+#include "lib/ir/nonzeros.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -12,11 +14,14 @@ namespace {
 constexpr int64_t kResidentBytes = 64 << 10;          // constants up to this size are loaded with the graph
 
 // A constant that stays in its bundle until somebody needs it.
-class BundleSource : public TensorSource {
+class BundleSource : public TensorSource, public KnowsNonzeros {
  public:
   BundleSource(std::shared_ptr<const Bundle> bundle, size_t index) : bundle_(std::move(bundle)), index_(index) {}
   void load(std::span<std::byte> into) const override { bundle_->load(index_, into); }
   std::string text() const override { return "bundle"; }
+  std::optional<int64_t> nonzeros(int64_t element_bytes) const override {
+    return element_bytes * 8 == info(bundle_->constants()[index_].type.dtype).bits ? bundle_->nonzeros(index_) : std::nullopt;
+  }
 
  private:
   std::shared_ptr<const Bundle> bundle_;
@@ -176,6 +181,25 @@ void Bundle::load(size_t i, std::span<std::byte> into) const {
       if (c.type.dtype == DType::boolean) std::ranges::transform(out, out.begin(), [](std::byte b) { return b == std::byte{0} ? b : std::byte{1}; });
     }
   });
+}
+
+std::optional<int64_t> Bundle::nonzeros(size_t i) const {
+  const StoredConstant& c = constants_.at(i);
+  using enum format::Encoding;
+  const int bits = info(c.type.dtype).bits;
+  if (bits < 8 || (c.encoding != bitmap && c.encoding != bitmap_zstd && c.encoding != bitmap_planes)) return std::nullopt;
+  const uint64_t width = static_cast<uint64_t>(bits) / 8, plain = static_cast<uint64_t>(c.type.bytes());
+  uint64_t at = weights_.offset + c.offset;
+  int64_t set = 0;
+  for (size_t k = 0; k < c.chunk_bytes.size(); ++k) {
+    const uint64_t elements = std::min(format::kChunkBytes, plain - k * format::kChunkBytes) / width;
+    Bytes map((elements + 7) / 8);
+    require(map.size() <= c.chunk_bytes[k], ErrorKind::io, "constant ", i, " has a piece without its bitmap");
+    file_->read(at, map);
+    for (const std::byte b : map) set += std::popcount(std::to_integer<unsigned>(b));
+    at += c.chunk_bytes[k];
+  }
+  return set;
 }
 
 Graph Bundle::graph() const {

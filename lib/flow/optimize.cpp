@@ -110,12 +110,17 @@ std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& de
 }
 
 // Plans under the limit. What runs at sizes that depend on data is seen by running alone: a limit must hold what the sample needs as well.
-MemorySummary plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in,
-                          std::optional<int64_t> limit) {
+struct Planned {
+  MemorySummary memory;
+  int64_t steps_without_zeros = 0;
+};
+Planned plan_within(const GraphPtr& graph, Device& device, const std::vector<TensorType>& types, const std::optional<CheckInput>& in,
+                    std::optional<int64_t> limit) {
   const auto planned = [&](std::optional<int64_t> most) {
     Executor planner(graph, device, {most});
-    planner.prepare(types);
-    return planner.memory();
+    const Plan& plan = planner.prepare(types);
+    const auto skips = [](const PlanStep& s) { return s.kernel.find("sparse") != std::string::npos; };
+    return Planned{planner.memory(), std::count_if(plan.steps.begin(), plan.steps.end(), skips)};
   };
   if (!limit || !in) return planned(limit);
   Executor free(graph, device);
@@ -217,7 +222,9 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {
     progress("plan", 0);
     try {
-      result.memory = plan_within(optimized, device, sizes.inputs, in, request.memory_limit_bytes);
+      const Planned planned = plan_within(optimized, device, sizes.inputs, in, request.memory_limit_bytes);
+      result.memory = planned.memory;
+      result.steps_without_zeros = planned.steps_without_zeros;
     } catch (const Error& e) {
       if (e.kind != ErrorKind::model) throw;
       result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());

@@ -38,6 +38,7 @@ struct OptimizeRequest {
   std::optional<DType> floats;  // f16 or bf16: what f32 becomes where its numbers allow it
   PruneOptions prune;
   std::vector<PruneScope> prune_scopes{PruneScope::tensor};  // those that compete when there are samples
+  PruneScore prune_score = PruneScore::automatic;
   bool repair = true;                                        // of what pruning leaves, by least squares, when there are samples
   std::optional<CalibrationMethod> calibration;              // nothing: recipes compete, or what the cache has
   std::string options_text;                                  // the options that decide the bytes, for the manifest
@@ -68,6 +69,10 @@ struct OptimizeResult {
   std::optional<GuardResult> guard;         // with its price list
   std::optional<HeldOut> held_out;          // of lossy work with samples
   std::vector<std::string> warnings;        // what may be wrong, and what to do about it
+  std::optional<PruneSummary> pruned;       // what pruning left, where it was asked for
+  int64_t two_of_four = 0;                  // weights in the 2:4 pattern, whether they came so or were pruned so
+  int64_t steps_without_zeros = 0;          // of the plan: they read weights packed without their zeros
+  std::optional<Survival> survival;         // what it costs, where there were samples
   std::vector<std::string> notes, details;  // details: what --verbose and a report list besides
   MemorySummary memory;
   std::optional<int64_t> memory_limit_bytes;

@@ -8,6 +8,7 @@
 #include "lib/flow/guarded_passes.h"
 #include "lib/flow/magnitudes.h"
 #include "lib/flow/one_thread.h"
+#include "lib/flow/zero_pattern.h"
 
 namespace onecard {
 
@@ -61,6 +62,9 @@ GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune
 std::string float_options(const OptimizeRequest& request) {
   std::ostringstream text;
   text << request.prune.amount << (request.repair ? " repaired" : "");
+  text << " pattern " << static_cast<int>(request.prune.pattern) << " score " << static_cast<int>(request.prune_score);
+  for (const std::string& glob : request.prune.only) text << " only " << glob;
+  for (const std::string& glob : request.prune.skip) text << " but " << glob;
   for (const PruneScope scope : request.prune_scopes) text << " " << static_cast<int>(scope);
   for (const auto* names : {&request.pipeline.skip, &request.pipeline.only})
     for (const std::string& name : *names) text << " " << name;
@@ -78,6 +82,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.weight_block = request.weight_block;
   asked.prune = request.prune;
   asked.scopes = request.prune_scopes;
+  asked.score = request.prune_score;
   asked.repair = request.repair;
   asked.range = range_rule(request.calibration.value_or(CalibrationMethod::automatic));
   if (!request.carry.empty()) asked.carry = {request.carry, request.carry_start};
@@ -94,7 +99,9 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
       asked, [&](const PruneOptions& prune) { return float_network(request, prune); }, device, *request.samples, progress);
   if (cached && !known)
     write_calibration_cache(*request.calibration_cache, key, request.calibration.value_or(CalibrationMethod::automatic), done.calibrated);
-  context.prune.scope = done.scope;
+  context.prune.scope = done.recipe.scope;
+  context.prune.norms = done.recipe.norms;
+  result.survival = done.survival;
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);
@@ -147,6 +154,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
+  result.two_of_four = weights_in_two_of_four(graph);
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (meter && !done.stopped) {
     guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}) : nullptr, *meter, progress, context, result);
@@ -163,11 +171,14 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   const auto& stop = request.pipeline.stop_after;
   require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0,
           " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
+  if (request.prune.amount > 0) result.pruned = context.pruned;
   result.notes = std::move(context.notes);
   const int64_t in_bodies = layers_in_bodies(graph, 0);
-  if (in_bodies > 0 && (request.prune.amount > 0 || request.activations != ActivationPrecision::keep))
-    result.notes.push_back(std::to_string(in_bodies) +
-                           " layers with weights lie inside If, Loop or Scan: they are not pruned, and their inputs stay float");
+  const bool repairs = request.prune.amount > 0 && request.samples && request.repair, rounds = request.activations != ActivationPrecision::keep;
+  if (in_bodies > 0 && (repairs || rounds))
+    result.notes.push_back(std::to_string(in_bodies) + " layers with weights lie inside If, Loop or Scan: " +
+                           (repairs ? "what pruning leaves there is not repaired" : "") + (repairs && rounds ? ", and " : "") +
+                           (rounds ? "their inputs stay float" : ""));
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;

@@ -140,6 +140,13 @@ with tempfile.TemporaryDirectory() as tmp:
     pathlib.Path("z.onecard").unlink()
     case("unknown precision", ["optimize", model, "-o", "z.onecard", "--precision", "int3"], 2)
     case("prune more than all", ["optimize", model, "-o", "z.onecard", "--prune", "1.5"], 2)
+    case("a glob that names no weight", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-skip", "*", "--prune-only", "no.such*"], 2, err="--prune-only no.such*")
+    case("globs that leave nothing", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-skip", "*"], 2, err="nothing to prune")
+    case("globs without --prune", ["optimize", model, "-o", "z.onecard", "--prune-skip", "*"], 2, err="need --prune")
+    case("wanda weighs by data", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-score", "wanda"], 2, err="--data")
+    case("2:4 has no scope", ["optimize", model, "-o", "z.onecard", "--prune", "2:4", "--prune-scope", "global"], 2, err="--prune-scope")
+    case("2:4 is told in figures", ["optimize", model, "-o", "f.onecard", "--prune", "2:4", "--json"], 0,
+         then=lambda d: json.loads(d.stdout)["pruning"]["pattern"] == "2:4" and json.loads(d.stdout)["pruning"]["zeros"] * 2 >= 0.95 * json.loads(d.stdout)["pruning"]["elements"])
     case("what a later version brings is refused", ["optimize", model, "-o", "z.onecard", "--host-memory-limit", "1GiB"], 2)
     case("a limit too small names the feasible one", ["optimize", model, "-o", "z.onecard", "--memory-limit", "1", "--json"], 4, then=lambda d: json.loads(d.stdout)["smallest_feasible_bytes"] > 1)
     case("nothing is left of failures", ["devices"], 0, then=lambda d: not pathlib.Path("z.onecard").exists())

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "lib/cpu/layout.h"
+#include "lib/ir/nonzeros.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -37,14 +38,18 @@ class Guarded {
 };
 using GuardedPtr = std::shared_ptr<Guarded>;
 
-class KeptBytes : public TensorSource {
+class KeptBytes : public TensorSource, public KnowsNonzeros {
  public:
-  explicit KeptBytes(const Tensor& t) : bytes_(t.raw(), t.raw() + t.bytes()) {}
+  explicit KeptBytes(const Tensor& t) : bytes_(t.raw(), t.raw() + t.bytes()) {
+    for (int64_t i = 0; i < t.elements(); ++i) nonzeros_ += t.at(i) != 0;
+  }
   void load(std::span<std::byte> into) const override { std::memcpy(into.data(), bytes_.data(), into.size()); }
   std::string text() const override { return "test"; }
+  std::optional<int64_t> nonzeros(int64_t) const override { return nonzeros_; }
 
  private:
   std::vector<std::byte> bytes_;
+  int64_t nonzeros_ = 0;
 };
 
 Tensor extreme_tensor(const TensorType& type, std::mt19937& rng) {
@@ -68,6 +73,12 @@ Tensor random_tensor(const TensorType& type, std::mt19937& rng) {
     else t.set_int(i, static_cast<int64_t>(rng() % 20001) - 10000);
   }
   return t;
+}
+
+void clear_most(Tensor& t, std::mt19937& rng) {
+  const int64_t whole = t.rank() > 0 ? 2 * t.elements() / t.dims()[0] : 0;
+  for (int64_t i = 0; i < t.elements(); ++i)
+    if (i < whole || rng() % 8 < 5) t.set(i, 0);
 }
 
 Layout given_layout(const TensorType& type, Given given) {
@@ -185,6 +196,7 @@ CaseResult run_kernel_case(Device& device, const std::string& graph_text, Given 
     const bool extreme = v && values == Values::extreme && (v->type.dtype == DType::i8 || v->type.dtype == DType::u8);
     run.inputs.push_back(!v ? Tensor() : v->constant ? v->constant->clone() : extreme ? extreme_tensor(v->type, rng) : random_tensor(v->type, rng));
     const bool constant = v && v->name[0] == 'k';
+    if (constant && values == Values::sparse && v->type.shape.rank() == 2) clear_most(run.inputs.back(), rng);
     run.constants.push_back(v && v->constant ? v->constant
                             : constant ? std::make_shared<const Tensor>(Tensor::deferred(v->type, std::make_shared<KeptBytes>(run.inputs.back())))
                                        : nullptr);

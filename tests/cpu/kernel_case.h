@@ -9,8 +9,9 @@ namespace onecard {
 // Which layouts the inputs of a case are said to have before the kernel is asked.
 enum class Given { plain, blocked, channels_last };
 
-// Signed random data, or for integers the ends of their range and 0 alone: where sums that saturate would show.
-enum class Values { random, extreme };
+// Signed random data; for integers the ends of their range and 0 alone: where sums that saturate would show; or constants of which more than half
+// is 0, the first two rows whole.
+enum class Values { random, extreme, sparse };
 
 struct CaseResult {
   std::string kernel;                // the first one of the device that took the node

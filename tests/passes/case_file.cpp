@@ -40,6 +40,17 @@ void parse_found(PassContext& context, const std::string& key, const std::string
   }
 }
 
+void parse_prune(PruneOptions& prune, const std::string& text) {
+  prune.amount = text == "2:4" ? 0.5 : std::stod(text);
+  if (text == "2:4") prune.pattern = PrunePattern::two_of_four;
+}
+
+// "name:numbers" of one value.
+std::shared_ptr<const InputNorms> parse_norms(const std::string& text) {
+  const size_t colon = text.find(':');
+  return std::make_shared<const InputNorms>(InputNorms{{text.substr(0, colon), parse_numbers(text.substr(colon + 1))}});
+}
+
 void parse_setting(PassContext& context, const std::string& word) {
   const size_t equal = word.find('=');
   const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
@@ -49,7 +60,10 @@ void parse_setting(PassContext& context, const std::string& word) {
   else if (key == "largest") context.magnitudes[value.substr(0, value.find(':'))].largest = std::stof(value.substr(value.find(':') + 1));
   else if (key == "smallest") context.magnitudes[value.substr(0, value.find(':'))].smallest = std::stof(value.substr(value.find(':') + 1));
   else if (key == "activations") context.activations = ActivationPrecision::int8;
-  else if (key == "prune") context.prune.amount = std::stod(value);
+  else if (key == "prune") parse_prune(context.prune, value);
+  else if (key == "only") context.prune.only.push_back(value);
+  else if (key == "prune_skip") context.prune.skip.push_back(value);
+  else if (key == "norms") context.prune.norms = parse_norms(value);
   else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : value == "lamp" ? PruneScope::lamp : PruneScope::tensor;
   else if (key == "found_weight" || key == "found_bias" || key == "found_input") parse_found(context, key, value);
   else if (key == "skip") context.skip_layers.push_back(value);

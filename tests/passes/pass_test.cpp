@@ -77,13 +77,16 @@ void expect_round_trip(const Graph& graph) {
   EXPECT_EQ(to_text(parse_graph(text), ConstantText::elements), text);
 }
 
-// Constants read at the same place hold the same bytes.
+// Constants read at the same place hold the same bytes, in bodies too.
 void expect_same_constants(const Graph& got, const Graph& want) {
-  for (auto a = got.nodes().begin(), b = want.nodes().begin(); a != got.nodes().end(); ++a, ++b)
+  for (auto a = got.nodes().begin(), b = want.nodes().begin(); a != got.nodes().end(); ++a, ++b) {
+    const auto bodies = a->op->subgraphs(), wanted = b->op->subgraphs();
+    for (size_t i = 0; i < bodies.size(); ++i) expect_same_constants(*bodies[i], *wanted[i]);
     for (size_t i = 0; i < a->inputs.size(); ++i)
       if (a->inputs[i] && a->inputs[i]->constant) {
         EXPECT_TRUE(identical(*a->inputs[i]->constant, *b->inputs[i]->constant)) << "%" << a->inputs[i]->name << " in\n" << to_text(got, ConstantText::elements);
       }
+  }
 }
 
 void check(PassCase c) {
@@ -105,6 +108,32 @@ void check(PassCase c) {
   const std::vector<Tensor> inputs = random_inputs(before, 7);
   const auto a = run(before, inputs), b = run(graph, inputs);
   for (size_t i = 0; i < a.size(); ++i) expect_equal_numbers(a[i], b[i], graph.outputs[i]->name);
+}
+
+TEST(PruneGlobs, OneThatNamesNothingIsAnError) {
+  const auto run = [](const PruneOptions& options) {
+    Graph graph = parse_graph("graph(%x: f32[1,2]) { %w: f32[2,2] = constant %y = matmul(%x, %w) return %y }");
+    PassContext context;
+    context.prune = options;
+    try {
+      find_pass("prune_l1_unstructured")->run(graph, context);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind, ErrorKind::usage);
+      return e.message;
+    }
+    return std::string();
+  };
+  PruneOptions options;
+  options.amount = 0.5;
+  options.only = {"w", "no.such*"};
+  EXPECT_NE(run(options).find("--prune-only no.such*"), std::string::npos) << run(options);
+  options.only = {"w"};
+  EXPECT_EQ(run(options), "");
+  options.only.clear();
+  options.skip = {"x"};                               // an input is no weight
+  EXPECT_NE(run(options).find("--prune-skip x"), std::string::npos) << run(options);
+  options.skip = {"*"};
+  EXPECT_NE(run(options).find("nothing to prune"), std::string::npos) << run(options);
 }
 
 class PassTest : public testing::TestWithParam<std::string> {};

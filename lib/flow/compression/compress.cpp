@@ -5,6 +5,7 @@
 
 #include "lib/base/in_order.h"
 #include "lib/runtime/weights.h"
+#include "lib/flow/compression/input_norms.h"
 #include "passes/filter_bank.h"
 #include "passes/pipeline.h"
 
@@ -18,9 +19,15 @@ constexpr double kGain = 0.7;                        // dB that a layer in float
 constexpr size_t kSmall = 20;                        // layers: half of a network below may stay in float
 constexpr size_t kProbes = 3;                        // samples on which single layers are judged
 constexpr int kTriesInVain = 3;                      // one after the other
+constexpr double kMostlyProducts = 0.5;               // of the elements of all weights: by |w| |x| is then worth a try
 constexpr double kMostFloat = 0.1;                   // of the layers, and of the weights
 
-std::string name_of(PruneScope scope) { return scope == PruneScope::tensor ? "tensor" : scope == PruneScope::global ? "global" : "lamp"; }
+std::string name_of(const PruneRecipe& r) {
+  std::string name = r.scope == PruneScope::tensor ? "tensor" : r.scope == PruneScope::global ? "global" : "lamp";
+  if (r.norms) name += ", |w| |x|";
+  if (r.repair) name += *r.repair == Weights::repair ? ", least squares" : ", means matched";
+  return name;
+}
 
 const char* name_of(RangeRule rule) {
   constexpr const char* kNames[] = {"smallest to largest", "clipped", "entropy", "99.99 percentile", "least mean square"};
@@ -104,37 +111,79 @@ class Compressor {
     return db;
   }
 
+  struct PruneTrial {
+    PruneRecipe recipe;
+    GraphPtr graph;
+    FoundLayers found;
+    double decibels = -INFINITY;
+    size_t record = 0;
+  };
+
+  GraphPtr with_zeros(const PruneRecipe& recipe, double amount) {
+    PruneOptions options = request_.prune;
+    options.amount = amount;
+    options.scope = recipe.scope;
+    options.norms = recipe.norms;
+    return pipeline_(options);
+  }
+
+  // `pruned` has the recipe's zeros.
+  PruneTrial tried(const PruneRecipe& recipe, const GraphPtr& pruned, const std::string& stage, const std::string& name) {
+    PruneTrial t{recipe, nullptr, {}, 0, result_.tried.size()};
+    if (recipe.repair) {
+      const Refinement how{*recipe.repair, Rounding::none, Means::match};
+      t.found = refine(networks(pruned), device_, samples_, use_.fitted, {}, {}, how, [&](double share) { progress_("repair", share); });
+    }
+    t.graph = built(pruned, t.found, request_);
+    t.decibels = decibels(t.graph);
+    result_.tried.push_back({stage, name, t.decibels, 0, false});
+    return t;
+  }
+
   void prune() {
-    GraphPtr best_graph;
-    double best = -INFINITY;
-    size_t chosen = 0;
+    PruneTrial best;
+    const auto consider = [&](PruneRecipe recipe) {
+      const GraphPtr pruned = with_zeros(recipe, request_.prune.amount);
+      for (const std::optional<Weights> repair : {std::optional<Weights>(), std::optional(Weights::keep), std::optional(Weights::repair)}) {
+        if (repair && !request_.repair) continue;
+        recipe.repair = repair;
+        PruneTrial t = tried(recipe, pruned, "pruning", name_of(recipe));
+        if (t.decibels > best.decibels || !best.graph) best = std::move(t);
+      }
+    };
+    const bool by_magnitude = request_.score != PruneScore::wanda, has_products = share_of_products(*dense_) >= kMostlyProducts;
     for (const PruneScope scope : request_.scopes) {
       progress_("pruning", static_cast<double>(&scope - request_.scopes.data()) / static_cast<double>(request_.scopes.size()));
-      PruneOptions options = request_.prune;
-      options.scope = scope;
-      const GraphPtr pruned = pipeline_(options);
-      const auto consider = [&](const std::string& name, FoundLayers found) {
-        const GraphPtr graph = built(pruned, found, request_);
-        const double db = decibels(graph);
-        result_.tried.push_back({"pruning", name, db, 0, false});
-        if (db <= best) return;
-        best = db;
-        best_graph = graph;
-        result_.scope = scope;
-        result_.found = std::move(found);
-        chosen = result_.tried.size() - 1;
-      };
-      consider(name_of(scope), {});
-      if (!request_.repair) continue;
-      const Networks both = networks(pruned);
-      for (const Weights weights : {Weights::keep, Weights::repair}) {
-        Refinement how{weights, Rounding::none, Means::match};
-        consider(name_of(scope) + (weights == Weights::repair ? ", least squares" : ", means matched"),
-                 refine(both, device_, samples_, use_.fitted, {}, {}, how, [&](double share) { progress_("repair", share); }));
-      }
+      if (by_magnitude) consider({scope, nullptr, {}});
+      else consider({scope, norms(), {}});
     }
-    result_.tried[chosen].chosen = true;
-    base_ = best_graph;
+    if (request_.score == PruneScore::automatic && has_products)
+      for (const PruneScope scope : std::set<PruneScope>{best.recipe.scope, request_.scopes[0]}) consider({scope, norms(), {}});
+    result_.tried[best.record].chosen = true;
+    result_.recipe = best.recipe;
+    base_ = best.graph;
+    look_at_survival(best);
+    result_.found = std::move(best.found);
+  }
+
+  std::shared_ptr<const InputNorms> norms() {
+    if (!norms_) norms_ = std::make_shared<const InputNorms>(input_norms(dense_team_, samples_, use_.fitted));
+    return norms_;
+  }
+
+  void look_at_survival(const PruneTrial& best) {
+    Survival s;
+    s.amount = request_.prune.amount;
+    s.decibels = best.decibels;
+    s.samples = use_.held_out.size();
+    s.survives = best.decibels >= kSurvives;
+    if (!s.survives && request_.prune.pattern == PrunePattern::any)
+      find_survived(s, [&](double amount) {
+        progress_("how much it survives", amount);
+        const std::string percent = std::to_string(static_cast<int>(std::lround(100 * amount))) + "% zeros, ";
+        return tried(best.recipe, with_zeros(best.recipe, amount), "survival", percent + name_of(best.recipe)).decibels;
+      });
+    result_.survival = s;
   }
 
   void look_at_sites() {
@@ -344,6 +393,7 @@ class Compressor {
   Carry carry_;
   SampleUse use_;
   Judge judge_;
+  std::shared_ptr<const InputNorms> norms_;
   std::vector<Layer> layers_;
   std::vector<Site> sites_;
   Compression result_;

@@ -1,11 +1,12 @@
 #pragma once
 #include "lib/flow/compression/refine.h"
+#include "lib/flow/compression/survival.h"
 
 namespace onecard {
 
 // One way of compressing that was tried, and what it was worth.
 struct RecipeRecord {
-  std::string stage, name;  // "pruning", "int8" or "int4"
+  std::string stage, name;  // "pruning", "survival" (smaller amounts), "int8" or "int4"
   double decibels = 0;      // of the outputs on held-out samples, against the original
   int64_t float_layers = 0;
   bool chosen = false;
@@ -19,6 +20,16 @@ struct Calibrated {
   std::set<std::string> skip;                     // layers that stay in float
 };
 
+// Which elements go: the smallest |w|, the smallest |w| times the norm of their input, or what does better.
+enum class PruneScore : uint8_t { l1, wanda, automatic };
+
+// One way to prune.
+struct PruneRecipe {
+  PruneScope scope = PruneScope::tensor;
+  std::shared_ptr<const InputNorms> norms;  // null: by |w| alone
+  std::optional<Weights> repair;            // nothing: as the zeros leave the others; keep: means matched alone
+};
+
 // What `compress` is asked for.
 struct CompressionRequest {
   ActivationPrecision activations = ActivationPrecision::keep;
@@ -26,6 +37,7 @@ struct CompressionRequest {
   int64_t weight_block = 32;
   PruneOptions prune;
   std::vector<PruneScope> scopes;  // to be tried
+  PruneScore score = PruneScore::automatic;
   bool repair = true;
   std::optional<RangeRule> range;     // int8 by this rule alone; nothing: recipes compete
   const Calibrated* known = nullptr;  // int8 as it was found before: nothing is looked for
@@ -35,7 +47,8 @@ struct CompressionRequest {
 
 // What was decided, to be handed to the passes.
 struct Compression {
-  PruneScope scope = PruneScope::tensor;
+  PruneRecipe recipe;
+  std::optional<Survival> survival;      // of pruning
   FoundLayers found;
   std::vector<std::string> skip_layers;  // stay in float
   Calibrated calibrated;                 // with int8 activations

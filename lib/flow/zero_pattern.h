@@ -1,0 +1,9 @@
+#pragma once
+#include "lib/ir/graph.h"
+
+namespace onecard {
+
+// How many of a network's float weights hold two zeros or more in each four neighbours along the axis that products sum over: the 2:4 pattern.
+int64_t weights_in_two_of_four(const Graph& graph);
+
+}  // namespace onecard
