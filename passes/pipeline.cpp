@@ -50,12 +50,13 @@ constexpr PipelineRow kFloat[] = {
     {"fuse_dequantize", once, everywhere, "residuals of integer layers are integers"},
     {"eliminate_common_subexpressions", once, everywhere, "folding made equal constants"},
     {"eliminate_dead", once, everywhere, "nothing unread is kept"},
+    {"name_body_values", once, main_graph, "what comes after tells layers apart by name"},
 };
 
 constexpr PipelineRow kQuantize[] = {
-    {"replace_weights", once, main_graph, "layers bear the names that compression has seen"},
+    {"replace_weights", once, everywhere, "layers bear the names that compression has seen"},
     {"quantize_weights", once, everywhere, "weights are final: everything that could be folded into them was"},
-    {"quantize_activations", once, main_graph, "only where the weights are integers now"},
+    {"quantize_activations", once, everywhere, "only where the weights are integers now"},
     {"eliminate_quantize_pairs", fixpoint, everywhere, "a model that is quantized already has them"},
     {"fuse_quantize", fixpoint, everywhere, "the producer writes integers itself"},
     {"fuse_quantized_binary", once, everywhere, "sums and products of what is integers on both sides"},

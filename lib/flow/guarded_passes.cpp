@@ -8,6 +8,7 @@
 #include "lib/flow/compression/judge.h"
 #include "lib/flow/compression/layer.h"
 #include "lib/flow/one_thread.h"
+#include "lib/ir/every_node.h"
 
 namespace onecard {
 
@@ -44,6 +45,9 @@ class RaisedNetworks {
     pipeline_.skip = pipeline.skip;
     pipeline_.only = pipeline.only;
     if (!dense_) return;
+    every_node(*dense_, [&](const Graph&, const Node& node) {
+      if (!node.outputs.empty()) dense_nodes_.emplace(node.output()->name, &node);
+    });
     std::map<std::string, Layer> pruned;
     for (Layer& l : find_layers(graph)) pruned.emplace(l.name, l);
     for (Layer& l : find_layers(*dense_)) {
@@ -56,10 +60,11 @@ class RaisedNetworks {
   // Half precision changes what has no weights too.
   std::vector<std::string> layers() const {
     std::vector<std::string> names;
-    for (const Node& node : graph_.nodes())
+    every_node(graph_, [&](const Graph&, const Node& node) {
       if (!node.outputs.empty() && (context_.floats || holds_weights(node)) &&
           (!dense_ || dense_layers_.contains(node.output()->name) || !is_pruned(node)))
         names.push_back(node.output()->name);
+    });
     return names;
   }
 
@@ -85,10 +90,10 @@ class RaisedNetworks {
  private:
   // Whether its weights differ from what stands under its name in the dense network.
   bool is_pruned(const Node& node) const {
-    const Value* same = dense_->find(node.output()->name);
-    if (!same || !same->producer || same->producer->inputs.size() != node.inputs.size()) return true;
+    const auto same = dense_nodes_.find(node.output()->name);
+    if (same == dense_nodes_.end() || same->second->inputs.size() != node.inputs.size()) return true;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const Value *a = node.inputs[i], *b = same->producer->inputs[i];
+      const Value *a = node.inputs[i], *b = same->second->inputs[i];
       if (!a || !a->constant) continue;
       if (!b || !b->constant || (a->constant != b->constant && !identical(*materialize(a->constant), *materialize(b->constant)))) return true;
     }
@@ -113,6 +118,7 @@ class RaisedNetworks {
   const GraphPtr& dense_;
   const PassContext& context_;
   PipelineOptions pipeline_;
+  std::map<std::string, const Node*> dense_nodes_;  // by the name of their first output
   std::map<std::string, Layer> dense_layers_;  // by name, those that the pruned network has too
 };
 

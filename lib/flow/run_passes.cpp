@@ -36,16 +36,6 @@ void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
   }
 }
 
-// Layers that compression does not reach.
-int64_t layers_in_bodies(const Graph& graph, int depth) {
-  constexpr int kDeepest = 16;
-  int64_t count = 0;
-  for (const Node& node : graph.nodes())
-    for (const GraphPtr& body : node.op->subgraphs())
-      if (depth < kDeepest) count += static_cast<int64_t>(find_layers(*body).size()) + layers_in_bodies(*body, depth + 1);
-  return count;
-}
-
 // What the float pipeline makes of the original with these zeros.
 GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune) {
   PassContext context;
@@ -173,12 +163,6 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
           " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
   if (request.prune.amount > 0) result.pruned = context.pruned;
   result.notes = std::move(context.notes);
-  const int64_t in_bodies = layers_in_bodies(graph, 0);
-  const bool repairs = request.prune.amount > 0 && request.samples && request.repair, rounds = request.activations != ActivationPrecision::keep;
-  if (in_bodies > 0 && (repairs || rounds))
-    result.notes.push_back(std::to_string(in_bodies) + " layers with weights lie inside If, Loop or Scan: " +
-                           (repairs ? "what pruning leaves there is not repaired" : "") + (repairs && rounds ? ", and " : "") +
-                           (rounds ? "their inputs stay float" : ""));
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;

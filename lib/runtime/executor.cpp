@@ -82,6 +82,7 @@ void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>
   load_weights(p);
   Run run{inputs, {}, {}, {}, {}, {}, {}};
   start(p, run, outputs);
+  if (tap_ && wants_ && depth_ > 0) show_inputs(inputs);
   for (size_t s = 0; s < p.plan.steps.size(); ++s) run_step(p, run, s);
   finish_outputs(p, run, outputs);
 }
@@ -162,6 +163,13 @@ Tensor on_host(Device& device, const TensorType& type, const void* data) {
 }
 
 }  // namespace
+
+void Executor::show_inputs(const std::vector<const Tensor*>& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Value& value = *graph_->inputs[i];
+    if (inputs[i] && inputs[i]->has_value() && inputs[i]->type().container == Container::tensor && wants_(value)) tap_(value, *inputs[i]);
+  }
+}
 
 void Executor::show(Prepared& p, Run& run, size_t index) {
   const PlanStep& s = p.plan.steps[index];

@@ -44,7 +44,7 @@ class Executor {
   MemorySummary memory() const;
   const Graph& graph() const { return *graph_; }
   Device& device() const { return device_; }
-  // `wants`, where given, chooses what is shown: what is not costs nothing.
+  // `wants`, where given, chooses what is shown, the inputs of bodies among it: what is not costs nothing.
   void set_tap(Tap tap, std::function<bool(const Value&)> wants = nullptr);
   void set_step_timer(StepTimer timer) { timer_ = std::move(timer); }
 
@@ -70,6 +70,7 @@ class Executor {
   void take_results(Prepared& p, Run& run, size_t index, std::vector<Tensor>& results);
   void finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void show(Prepared& p, Run& run, size_t index);
+  void show_inputs(const std::vector<const Tensor*>& inputs);
 
   GraphPtr graph_;
   Device& device_;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <random>
+#include <set>
 
 #include "lib/base/file.h"
 #include "lib/ir/text.h"
@@ -134,6 +136,29 @@ TEST(PruneGlobs, OneThatNamesNothingIsAnError) {
   EXPECT_NE(run(options).find("--prune-skip x"), std::string::npos) << run(options);
   options.skip = {"*"};
   EXPECT_NE(run(options).find("nothing to prune"), std::string::npos) << run(options);
+}
+
+TEST(BodyNames, NoTwoValuesOfANetworkShareOne) {
+  Graph graph = parse_graph(R"(graph(%c: bool[], %x: f32[2]) {
+    %r = unary(%x) {f=relu}
+    %y = if(%c, %r) {then_branch=graph(%x: f32[2]) { %r = unary(%x) {f=relu} %r.body1 = unary(%r) {f=abs} return %r.body1 }, else_branch=graph(%x: f32[2]) { %r = unary(%x) {f=sqrt} return %r }}
+    return %y
+  })");
+  PassContext context;
+  EXPECT_GT(find_pass("name_body_values")->run(graph, context), 0);
+  verify(graph);
+  std::set<std::string> names;
+  size_t values = 0;
+  const auto count = [&](const Value* v) { names.insert(v->name), ++values; };
+  const std::function<void(const Graph&)> look = [&](const Graph& g) {
+    for (const Value* v : g.inputs) count(v);
+    for (const Node& node : g.nodes()) {
+      for (const Value* v : node.outputs) count(v);
+      for (const GraphPtr& body : node.op->subgraphs()) look(*body);
+    }
+  };
+  look(graph);
+  EXPECT_EQ(names.size(), values) << to_text(graph);
 }
 
 class PassTest : public testing::TestWithParam<std::string> {};

@@ -43,6 +43,7 @@ std::string stored(const TensorType& t) { return std::string(info(t.dtype).name)
 bool is_float(const TensorType& t) { return t.dtype == DType::f32 && !t.quant && t.is_static(); }
 
 Support supports(const MatMul& op, const KernelQuery& q) {
+  if (op.dynamic != Dynamic::no) return no("a is to be quantized while running");
   if (!q.constants[1]) return no("b is no constant");
   if (!is_float(q.in[0]) || !is_float(q.out[0])) return no("a and y are not f32: " + q.in[0].text());
   if (op.transpose_a == Transpose2::yes && q.in[0].shape.rank() > 1) return no("a is transposed");

@@ -82,7 +82,7 @@ class SparseMatMulInt8 : public Kernel {
     const MatMulShapes s = sparse_shapes(*op, q);
     const auto w = columns_of(*op, q, s.b[1]);
     if (!w || w->dtype != DType::i8 || !w->zero.empty()) return no("b is not i8 quantized symmetrically per tensor or column: " + q.in[1].text());
-    if (const Support fits = sums_fit(q.in[0], *w, s.a[1]); !fits) return fits;
+    if (const Support fits = sums_fit(code_reach(q.in[0]), *w, s.a[1]); !fits) return fits;
     return sparse_share_fits(counts_.of(q.constants[1]), q.constants[1]->elements(), kRule);
   }
 

@@ -14,6 +14,7 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kKeptElements = int64_t{1} << 18;  // of a site's values
+constexpr int64_t kMostRuns = 4;                     // of a body in one sample that keep their full share of them
 constexpr double kGoodEnough = 30;                   // dB: no layer need stay in float
 constexpr double kGain = 0.7;                        // dB that a layer in float must bring
 constexpr size_t kSmall = 20;                        // layers: half of a network below may stay in float
@@ -210,7 +211,7 @@ class Compressor {
         const auto it = wanted.find(name);
         if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
         for (const size_t s : it->second)
-          see(seen[s], sites_[s].readers[0], t, places_per_sample(sites_[s], t),
+          see(seen[s], sites_[s].readers[0], t, std::min(places_per_sample(sites_[s], t), kMostRuns * places_per_sample(sites_[s], t) - seen[s].kept()),
               (static_cast<double>(i) + 0.5) / static_cast<double>(samples_.size()));
       };
       Executor& executor = dense_team_.member(worker);

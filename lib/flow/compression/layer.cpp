@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/ir/every_node.h"
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/conv_transpose.h"
 #include "lib/ops/gru.h"
@@ -110,13 +111,13 @@ bool is_recurrent(const Layer& layer) {
 
 std::vector<Layer> find_layers(const Graph& graph) {
   std::vector<Layer> out;
-  for (const Node& node : graph.nodes()) {
-    if (node.outputs.empty()) continue;
+  every_node(graph, [&](const Graph&, const Node& node) {
+    if (node.outputs.empty()) return;
     if (const auto* conv = node.as<Conv>()) add_conv(node, conv->group, out);
     else if (const auto* deconv = node.as<ConvTranspose>()) add_conv_transpose(node, deconv->group, out);
     else if (const auto* matmul = node.as<MatMul>()) add_matmul(node, *matmul, out);
     else if (node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>()) add_recurrent(node, out);
-  }
+  });
   return out;
 }
 

@@ -32,7 +32,7 @@ struct Layer {
 // Whether it is W or R of an lstm, gru or rnn.
 bool is_recurrent(const Layer& layer);
 
-// Every layer of the main graph in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of lstm, gru
+// Every layer of the network, in bodies too, in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of lstm, gru
 // and rnn, of f32, f16 or bf16. What cannot be seen as matrices is left out.
 std::vector<Layer> find_layers(const Graph& graph);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
+#include "lib/ir/every_node.h"
+#include "lib/ops/control.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/scale_index.h"
@@ -14,6 +16,7 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kFewestRows = 1024, kMostRows = 6144, kRowsPerDepth = 4;
+constexpr int64_t kMostRuns = 4;                           // of a body in one sample whose rows are taken, if each has its full share
 constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
 constexpr double kWork = 4e11, kWorkOfRun = 2e7;           // multiplications all runs together may cost; what a run costs beside its own
@@ -195,7 +198,11 @@ class Refiner {
     const auto take = [&](const std::string& name, const Tensor& t) {
       const auto it = wanted.find(name);
       if (it == wanted.end()) return;
-      for (const size_t i : it->second) out[i - begin] = sample_rows(work_[i].dense, t, rows_per_sample(work_[i].dense), phase);
+      for (const size_t i : it->second) {
+        const Layer& l = work_[i].dense;
+        const int64_t most = rows_per_sample(l);
+        if (out[i - begin].count < kMostRuns * most) append_rows(l, sample_rows(l, t, most, phase), kMostRuns * most, out[i - begin]);
+      }
     };
     executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
     for (size_t k = 0; k < sample.inputs.size(); ++k) take(executor.graph().inputs[k]->name, sample.inputs[k]);
@@ -210,13 +217,26 @@ class Refiner {
     std::set<const Node*> own;  // looked up, never iterated
     for (size_t i = begin; i < end; ++i) own.insert(work_[i].base.node);
     std::set<const Value*> touched;
-    for (const Node& node : networks_.base->nodes()) {
-      const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return v && touched.contains(v); });
-      if (reads || own.contains(&node)) touched.insert(node.outputs.begin(), node.outputs.end());
-    }
+    touch(*networks_.base, own, touched);
     std::vector<bool> behind;
     for (size_t i = begin; i < end; ++i) behind.push_back(touched.contains(work_[i].base.x));
     return behind;
+  }
+
+  // Adds the values in which `own` nodes have a part. What a body is given counts as one, and so does what it gives; the next round of a loop reads
+  // what its own layers have made.
+  static void touch(const Graph& graph, const std::set<const Node*>& own, std::set<const Value*>& touched) {
+    for (const Node& node : graph.nodes()) {
+      bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return v && touched.contains(v); });
+      bool has_own = own.contains(&node);
+      for (const GraphPtr& body : node.op->subgraphs()) every_node(*body, [&](const Graph&, const Node& inner) { has_own = has_own || own.contains(&inner); });
+      const bool again = has_own && !node.as<If>();
+      for (const GraphPtr& body : node.op->subgraphs()) {
+        if (reads || again) touched.insert(body->inputs.begin(), body->inputs.end());
+        touch(*body, own, touched);
+      }
+      if (reads || has_own) touched.insert(node.outputs.begin(), node.outputs.end());
+    }
   }
 
   // Runs both networks over the samples and sums the moments of a stretch of layers.

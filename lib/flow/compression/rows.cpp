@@ -142,4 +142,22 @@ Rows sample_rows(const Layer& layer, const Tensor& x, int64_t most, double phase
   return {};
 }
 
+void append_rows(const Layer& layer, Rows more, int64_t most, Rows& rows) {
+  if (rows.count == 0) {
+    rows = std::move(more);
+    return;
+  }
+  const int64_t take = std::min(more.count, most - rows.count);
+  if (take <= 0) return;
+  Rows both;
+  both.count = rows.count + take;
+  both.values.reserve(static_cast<size_t>(layer.groups * layer.depth * both.count));
+  for (int64_t i = 0; i < layer.groups * layer.depth; ++i) {
+    const float *first = rows.values.data() + i * rows.count, *second = more.values.data() + i * more.count;
+    both.values.insert(both.values.end(), first, first + rows.count);
+    both.values.insert(both.values.end(), second, second + take);
+  }
+  rows = std::move(both);
+}
+
 }  // namespace onecard
