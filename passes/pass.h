@@ -22,22 +22,34 @@ struct Magnitude {
 enum class WeightPrecision { keep, int8, int4 /* where four bits have a home, else int8 */ };
 enum class ActivationPrecision { keep, int8 };
 enum class PruneScope { tensor, global, lamp };
+enum class PruneTables { prune, leave /* lookup tables keep what they hold, unless `only` names them or there is nothing else */ };
 enum class PrunePattern { any, two_of_four /* of each 4 neighbours along the axis that is summed over, 2 stay */ };
 
 // How large the inputs of matrix products are: the norm of each channel over calibration data, by the name of the value.
 using InputNorms = std::map<std::string, std::vector<float>>;
 
+// How dear zeros are in each weight: what an element counts for is multiplied by this, by the weight's name.
+using PruneCosts = std::map<std::string, float>;
+
 struct PruneOptions {
   double amount = 0;                                  // share of zeros over all prunable weights; 0: nothing
   PruneScope scope = PruneScope::tensor;
+  PruneTables tables = PruneTables::prune;
   PrunePattern pattern = PrunePattern::any;           // two_of_four: amount says one half, scope nothing
   std::vector<std::string> only, skip;                // globs of names of weights or of their layers' outputs; empty: all, none
+  std::string alone;                                  // the name of the one weight to prune; empty: all
+  std::shared_ptr<const PruneCosts> costs;            // with scope global: one threshold over |w| (times norm) times these; null: over |w|
   std::shared_ptr<const InputNorms> norms;            // null: an element counts by |w|; else in products of values named there by |w| * norm, per output
 };
 // What pruning did.
+struct PrunedWeight {
+  std::string name;
+  double dropped = 0;                                 // where it was pruned alone: sum of the squares of what the elements that became 0 counted for
+};
 struct PruneSummary {
   PrunePattern pattern = PrunePattern::any;
   int64_t weights = 0, changed = 0, elements = 0, zeros = 0;
+  std::vector<PrunedWeight> each;
 };
 
 // How the values that a layer multiplies are stored: round(x / (scale * divisor[c])), divisor one per channel (axis 1 of what is convolved, else

@@ -86,10 +86,11 @@ class Collector {
     std::vector<Prunable> out;
     for (Found& f : found_) {
       const bool wanted = options_.only.empty() || fits(options_.only, f.names, only_used_), left = fits(options_.skip, f.names, skip_used_);
-      if (!wanted || left) continue;
+      if (!wanted || left || (!options_.alone.empty() && f.weight.name != options_.alone)) continue;
       if (f.bank) notes.push_back("not pruned, a filter bank: " + f.weight.name);
       else out.push_back(std::move(f.weight));
     }
+    leave_tables(out, notes);
     check("--prune-only", options_.only, only_used_);
     check("--prune-skip", options_.skip, skip_used_);
     require(!out.empty() || (options_.only.empty() && options_.skip.empty()), ErrorKind::usage,
@@ -100,6 +101,14 @@ class Collector {
   }
 
  private:
+  void leave_tables(std::vector<Prunable>& weights, std::vector<std::string>& notes) const {
+    const auto is_table = [](const Prunable& w) { return w.table; };
+    if (options_.tables == PruneTables::prune || !options_.only.empty() || !options_.alone.empty() || std::all_of(weights.begin(), weights.end(), is_table)) return;
+    for (const Prunable& w : weights)
+      if (w.table) notes.push_back("not pruned, a lookup table, whose zeros cost more than they save: " + w.name);
+    std::erase_if(weights, is_table);
+  }
+
   struct Found {
     Prunable weight;
     std::set<std::string> names;

@@ -2,7 +2,8 @@
 //   round(amount * n) of n elements, half to even, ties to the lowest index: torch.nn.utils.prune.l1_unstructured, per tensor, or one threshold
 //   over all of them, or one over LAMP's scores w^2 / (sum of the squares of what is not smaller in its tensor), Lee 2021. Tables are pruned per
 //   tensor: their elements are no factors, one threshold over both says nothing. Where norms of inputs are given, a product's elements go by
-//   |w| * norm, the smallest of each output (Wanda, Sun 2023), as many as its tensor loses anyway. Pattern 2:4: of each 4 neighbours along the
+//   |w| * norm, the smallest of each output (Wanda, Sun 2023), as many as its tensor loses anyway. Where costs of weights are given, the one
+//   threshold is over |w| (* norm) * cost. Pattern 2:4: of each 4 neighbours along the
 //   axis that products sum over, the 2 smallest; what is left over at the end of the axis stays. A weight read in several places is pruned once
 //   and stays shared; bodies of if, loop and scan are pruned with the rest.
 #include <algorithm>
@@ -112,6 +113,23 @@ std::vector<int64_t> global_counts(const std::vector<ConstTensor>& weights, int6
   return counts;
 }
 
+// What every element of a weight counts for, as numbers that one threshold can be laid over.
+Tensor counted(const Prunable& w, float cost) {
+  Tensor t(DType::f32, w.constant->dims());
+  const std::vector<double> values = to_doubles(*materialize(w.constant));
+  const auto to = t.data<float>();
+  for (size_t i = 0; i < values.size(); ++i) to[i] = static_cast<float>(std::abs(values[i])) * cost;
+  if (!w.norms.empty())
+    for (size_t i = 0; i < values.size(); ++i) to[i] *= w.norms[i / static_cast<size_t>(w.depth->inner) % static_cast<size_t>(w.depth->extent)];
+  return t;
+}
+
+float cost_of(const Prunable& w, const PruneOptions& asked) {
+  if (!asked.costs) return 1;
+  const auto it = asked.costs->find(w.name);
+  return it == asked.costs->end() ? 1 : it->second;
+}
+
 std::vector<int64_t> counts_of(const std::vector<Prunable>& weights, const PruneOptions& asked) {
   std::vector<int64_t> counts(weights.size());
   std::vector<ConstTensor> together;
@@ -121,7 +139,7 @@ std::vector<int64_t> counts_of(const std::vector<Prunable>& weights, const Prune
     const Prunable& w = weights[i];
     counts[i] = share(asked.amount, w.constant->elements());
     if (w.table || asked.scope == PruneScope::tensor) continue;
-    together.push_back(w.constant);
+    together.push_back(asked.costs ? std::make_shared<const Tensor>(counted(w, cost_of(w, asked))) : w.constant);
     place.push_back(i);
     elements += w.constant->elements();
   }
@@ -206,6 +224,15 @@ int64_t zeros_in(const Tensor& t) {
 
 bool takes_fours(const Prunable& w) { return w.depth && w.depth->extent >= 4; }
 
+// The sum of the squares of what the elements counted for that are 0 now.
+double dropped(const Prunable& w, const Tensor& now) {
+  const Tensor before = counted(w, 1);
+  double sum = 0;
+  for (int64_t i = 0; i < now.elements(); ++i)
+    if (now.at(i) == 0) sum += before.at(i) * before.at(i);
+  return sum;
+}
+
 // A weight as it is after pruning.
 Tensor pruned(const Prunable& w, const PruneOptions& asked, int64_t count) {
   Tensor t = w.constant->clone();
@@ -238,6 +265,7 @@ int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
     ++done.weights;
     done.elements += t->elements();
     done.zeros += zeros;
+    done.each.push_back({w.name, asked.alone.empty() ? 0 : dropped(w, *t)});
     if (!identical(*t, *materialize(w.constant))) made[w.constant.get()] = std::move(t);
   }
   done.changed = static_cast<int64_t>(made.size());

@@ -53,10 +53,14 @@ class SeededSource : public TensorSource {
 
 }  // namespace
 
-std::vector<double> checked_values(const Tensor& t) {
+int64_t checked_count(const Tensor& t, size_t outputs) {
+  if (t.type().container != Container::tensor || !t.has_value() || t.dtype() == DType::string || info(t.dtype()).kind == DKind::complex) return 0;
+  return std::min(t.elements(), std::max(kMaxCheckedValues / static_cast<int64_t>(std::max<size_t>(outputs, 1)), kFewestCheckedValues));
+}
+
+std::vector<double> checked_values(const Tensor& t, int64_t count) {
   std::vector<double> values;
-  if (t.type().container != Container::tensor || !t.has_value() || t.dtype() == DType::string || info(t.dtype()).kind == DKind::complex) return values;
-  const int64_t n = t.elements(), count = std::min(n, kMaxCheckedValues);
+  const int64_t n = t.elements();
   for (int64_t i = 0; i < count; ++i) values.push_back(t.at(static_cast<int64_t>(static_cast<__int128>(i) * n / count)));
   return values;
 }

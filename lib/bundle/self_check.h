@@ -9,9 +9,10 @@
 
 namespace onecard {
 
-constexpr int64_t kMaxCheckedValues = 4096;           // per output
+constexpr int64_t kMaxCheckedValues = 4096;           // of all outputs together, but some of each
+constexpr int64_t kFewestCheckedValues = 64;
 
-// At most kMaxCheckedValues elements of one output, evenly spaced (element floor(i * elements / count) for i < count), as doubles.
+// `count` elements of one output, evenly spaced (element floor(i * elements / count) for i < count), as doubles.
 struct CheckedOutput {
   std::string name;
   DType dtype = DType::f32;
@@ -28,8 +29,9 @@ struct SelfCheck {
   std::vector<CheckedOutput> outputs;
 };
 
-// The elements of an output that a self-check looks at.
-std::vector<double> checked_values(const Tensor& output);
+// How many elements of an output a self-check looks at, of a network with so many outputs, and these; none of strings and complex numbers.
+int64_t checked_count(const Tensor& output, size_t outputs);
+std::vector<double> checked_values(const Tensor& output, int64_t count);
 // A seeded input: floats standard normal, integers and booleans 0 or 1; the same on every machine.
 Tensor random_tensor(const TensorType& type, uint64_t seed);
 

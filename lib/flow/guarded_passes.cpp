@@ -119,7 +119,7 @@ class RaisedNetworks {
   const PassContext& context_;
   PipelineOptions pipeline_;
   std::map<std::string, const Node*> dense_nodes_;  // by the name of their first output
-  std::map<std::string, Layer> dense_layers_;  // by name, those that the pruned network has too
+  std::map<std::string, Layer> dense_layers_;       // by name, those that the pruned network has too
 };
 
 // Why nothing was shipped: the gates that are missed, with have and need, and in which network.

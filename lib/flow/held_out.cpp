@@ -38,7 +38,7 @@ HeldOut measure_held_out(const GraphPtr& original, const GraphPtr& shipped, Devi
     Executor executor(original, device);
     used = find_carry(executor, samples);
   }
-  const SampleUse use = divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams);
+  const SampleUse use = divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams, 1);
   used.starts = {0};
   HeldOut h;
   h.samples = static_cast<int64_t>(use.held_out.size());

@@ -149,9 +149,9 @@ std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, cons
   for (size_t i = 0; i < own.size(); ++i) {
     const Tensor& t = own[i];
     if (t.type().container != Container::tensor || !t.has_value() || t.dtype() == DType::string || info(t.dtype()).kind == DKind::complex) continue;
-    CheckedOutput o{graph.outputs[i]->name, t.dtype(), t.dims(), range_of(t), checked_values(t), {}};
+    CheckedOutput o{graph.outputs[i]->name, t.dtype(), t.dims(), range_of(t), checked_values(t, checked_count(t, own.size())), {}};
     if (original) {
-      o.original = checked_values((*original)[i]);
+      o.original = checked_values((*original)[i], checked_count((*original)[i], own.size()));
       const Comparison c = compare(t, (*original)[i]);
       result.self_check.push_back({o.name, c.range_error, c.cosine});
     }

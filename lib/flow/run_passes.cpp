@@ -37,7 +37,7 @@ void add_records(OptimizeResult& result, std::vector<PassRecord> records) {
 }
 
 // What the float pipeline makes of the original with these zeros.
-GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune) {
+FloatNetwork float_network(const OptimizeRequest& request, const PruneOptions& prune) {
   PassContext context;
   context.prune = prune;
   Graph graph = request.source->clone();
@@ -45,7 +45,7 @@ GraphPtr float_network(const OptimizeRequest& request, const PruneOptions& prune
   quiet.skip = request.pipeline.skip;
   quiet.only = request.pipeline.only;
   run_pipeline(graph, context, float_pipeline(), quiet);
-  return std::make_shared<const Graph>(std::move(graph));
+  return {std::make_shared<const Graph>(std::move(graph)), std::move(context.pruned)};
 }
 
 // The options that decide the float network beside the model.
@@ -79,7 +79,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.workers = workers_of(device);
   const OneThread one;
   const bool cached = calibrates && request.calibration_cache, known = cached && std::filesystem::exists(*request.calibration_cache);
-  const std::string key = cached ? graph_key(*float_network(request, {}), float_options(request)) : "";
+  const std::string key = cached ? graph_key(*float_network(request, {}).graph, float_options(request)) : "";
   Calibrated before;
   if (known) {
     before = read_calibration_cache(*request.calibration_cache, key, request.calibration);
@@ -91,6 +91,8 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
     write_calibration_cache(*request.calibration_cache, key, request.calibration.value_or(CalibrationMethod::automatic), done.calibrated);
   context.prune.scope = done.recipe.scope;
   context.prune.norms = done.recipe.norms;
+  context.prune.tables = done.recipe.tables;
+  context.prune.costs = done.recipe.costs;
   result.survival = done.survival;
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
@@ -147,7 +149,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   result.two_of_four = weights_in_two_of_four(graph);
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (meter && !done.stopped) {
-    guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}) : nullptr, *meter, progress, context, result);
+    guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}).graph : nullptr, *meter, progress, context, result);
     meter.reset();
   }
   if (!done.stopped) {

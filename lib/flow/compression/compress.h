@@ -26,8 +26,10 @@ enum class PruneScore : uint8_t { l1, wanda, automatic };
 // One way to prune.
 struct PruneRecipe {
   PruneScope scope = PruneScope::tensor;
-  std::shared_ptr<const InputNorms> norms;  // null: by |w| alone
-  std::optional<Weights> repair;            // nothing: as the zeros leave the others; keep: means matched alone
+  std::shared_ptr<const InputNorms> norms;    // null: by |w| alone
+  std::shared_ptr<const PruneCosts> costs{};  // with one threshold; null: all weights alike
+  PruneTables tables = PruneTables::leave;    // they compete last
+  std::optional<Weights> repair{};            // nothing: as the zeros leave the others; keep: means matched alone
 };
 
 // What `compress` is asked for.
@@ -48,19 +50,24 @@ struct CompressionRequest {
 // What was decided, to be handed to the passes.
 struct Compression {
   PruneRecipe recipe;
-  std::optional<Survival> survival;      // of pruning
+  std::optional<Survival> survival;  // of pruning
   FoundLayers found;
   std::vector<std::string> skip_layers;  // stay in float
   Calibrated calibrated;                 // with int8 activations
   std::vector<RecipeRecord> tried;
 };
 
-// The network after the float pipeline with these pruning options.
-using FloatPipeline = std::function<GraphPtr(const PruneOptions& prune)>;
+// The network after the float pipeline with these pruning options, and what these did. May be called from several threads.
+struct FloatNetwork {
+  GraphPtr graph;
+  PruneSummary pruned;
+};
+using FloatPipeline = std::function<FloatNetwork(const PruneOptions& prune)>;
+using CompressionProgress = std::function<void(const std::string& what, double share)>;
 
 // Lets whole recipes compete on held-out samples and returns the best one: allocations of zeros, each repaired by least squares; ranges,
 // multipliers, rounding, matched means; and a few layers in float where that gains much. Runs on `device`, one sample a worker in memory at a time.
 Compression compress(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
-                     const std::function<void(const std::string& what, double share)>& progress);
+                     const CompressionProgress& progress);
 
 }  // namespace onecard

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "lib/base/in_order.h"
 #include "lib/flow/compression/rows.h"
@@ -10,7 +11,7 @@ namespace onecard {
 
 namespace {
 
-constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kMostFitted = 24, kFewest = 8;
+constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kFewest = 8;
 constexpr size_t kCarryLookedAt = 4;
 constexpr double kBest = 120;    // dB: equal
 constexpr double kQuiet = 0.01;  // of the mean signal
@@ -49,7 +50,7 @@ std::vector<const Tensor*> pointers(const Sample& sample) {
   return in;
 }
 
-SampleUse divide_samples(size_t count, SampleOrder order) {
+SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted) {
   SampleUse use;
   std::vector<size_t> rest;
   const size_t held = order == SampleOrder::streams ? std::min(kMostHeldOutOfStream, count / 3) : std::min(kMostHeldOut, count / 4);
@@ -63,7 +64,7 @@ SampleUse divide_samples(size_t count, SampleOrder order) {
     use.held_out.clear();
     for (size_t i = 0; i < count; ++i) rest.push_back(i), use.held_out.push_back(i);
   }
-  const size_t fitted = std::min(kMostFitted, rest.size());
+  const size_t fitted = std::min(most_fitted, rest.size());
   for (size_t i = 0; i < fitted; ++i) use.fitted.push_back(rest[i * rest.size() / fitted]);
   return use;
 }
@@ -90,9 +91,40 @@ Carry find_carry(Executor& original, const SampleSource& samples) {
   return found;
 }
 
+namespace {
+
+// Everything that reads v, or reads what is computed from it, made before the end of the graph.
+bool others_depend_on(const Graph& graph, const Value* v) {
+  std::set<const Value*> reached{v};
+  for (const Node& node : graph.nodes())
+    if (std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* in) { return in && reached.contains(in); }))
+      reached.insert(node.outputs.begin(), node.outputs.end());
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const Value* o) { return o != v && reached.contains(o); });
+}
+
+// Per output whether it is a state: one that is carried on, or one that could be and from which other outputs are computed, as the keys and values of
+// a language model. None where nothing else would be left.
+std::vector<bool> states_of(const Graph& graph, const Carry& carry) {
+  std::vector<bool> is_state;
+  std::vector<bool> taken(graph.inputs.size());
+  for (const Value* out : graph.outputs) {
+    bool state = std::any_of(carry.pairs.begin(), carry.pairs.end(), [&](const auto& pair) { return pair.first == out->name; });
+    for (size_t i = 0; i < graph.inputs.size() && !state && carry.pairs.empty(); ++i) {
+      if (taken[i] || !may_be_same(out->type, graph.inputs[i]->type) || !others_depend_on(graph, out)) continue;
+      state = taken[i] = true;
+    }
+    is_state.push_back(state);
+  }
+  if (std::all_of(is_state.begin(), is_state.end(), [](bool s) { return s; })) is_state.assign(is_state.size(), false);
+  return is_state;
+}
+
+}  // namespace
+
 Judge::Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry)
     : samples_(samples), held_out_(std::move(held_out)), carry_(std::move(carry)) {
   carry_.starts = {0};
+  is_state_ = states_of(original.graph(), carry_);
   wanted_ = answers(original, held_out_.size());
 }
 
@@ -144,6 +176,7 @@ double Judge::decibels(const Team& candidate, size_t most) const {
   double sum = 0;
   int64_t outputs = 0;
   for (size_t o = 0; o < candidate.graph().outputs.size(); ++o) {
+    if (is_state_[o]) continue;
     std::vector<Power> parts;
     for (size_t i = 0; i < got.size(); ++i) {
       const Tensor &g = got[i][o], &w = wanted_[i][o];

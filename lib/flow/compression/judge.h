@@ -13,7 +13,8 @@ struct SampleUse {
 };
 // `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
 enum class SampleOrder : uint8_t { apart, streams };
-SampleUse divide_samples(size_t count, SampleOrder order);
+// At most `most_fitted` serve the first end.
+SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted);
 
 // What flows from one sample into the next, seen in the data: an input that equals an output of the sample before. Nothing when no input does.
 Carry find_carry(Executor& original, const SampleSource& samples);
@@ -25,8 +26,8 @@ std::vector<const Tensor*> pointers(const Sample& sample);
 class Judge {
  public:
   Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
-  // Signal to error in dB, the mean over the outputs of float type; of each the mean error of the samples beside their signal, at most 0 dB for
-  // one; a stream counts as one sample. At most 120. The first `most` samples count.
+  // Signal to error in dB, the mean over the outputs of float type that are no states (those show in what is computed from them); of each the mean
+  // error of the samples beside their signal, at most 0 dB for one; a stream counts as one sample. At most 120. The first `most` samples count.
   double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
 
  private:
@@ -35,6 +36,7 @@ class Judge {
   std::vector<size_t> held_out_;
   Carry carry_;
   std::vector<std::vector<Tensor>> wanted_;  // outputs of the original, per sample
+  std::vector<bool> is_state_;               // per output
 };
 
 }  // namespace onecard

@@ -109,14 +109,20 @@ bool is_recurrent(const Layer& layer) {
   return layer.source == RowSource::states || (layer.source == RowSource::last_axis && !layer.node->as<MatMul>());
 }
 
+std::vector<Layer> layers_of(const Node& node) {
+  std::vector<Layer> out;
+  if (node.outputs.empty()) return out;
+  if (const auto* conv = node.as<Conv>()) add_conv(node, conv->group, out);
+  else if (const auto* deconv = node.as<ConvTranspose>()) add_conv_transpose(node, deconv->group, out);
+  else if (const auto* matmul = node.as<MatMul>()) add_matmul(node, *matmul, out);
+  else if (node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>()) add_recurrent(node, out);
+  return out;
+}
+
 std::vector<Layer> find_layers(const Graph& graph) {
   std::vector<Layer> out;
   every_node(graph, [&](const Graph&, const Node& node) {
-    if (node.outputs.empty()) return;
-    if (const auto* conv = node.as<Conv>()) add_conv(node, conv->group, out);
-    else if (const auto* deconv = node.as<ConvTranspose>()) add_conv_transpose(node, deconv->group, out);
-    else if (const auto* matmul = node.as<MatMul>()) add_matmul(node, *matmul, out);
-    else if (node.as<Lstm>() || node.as<Gru>() || node.as<Rnn>()) add_recurrent(node, out);
+    for (Layer& l : layers_of(node)) out.push_back(std::move(l));
   });
   return out;
 }

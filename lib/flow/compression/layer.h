@@ -32,9 +32,11 @@ struct Layer {
 // Whether it is W or R of an lstm, gru or rnn.
 bool is_recurrent(const Layer& layer);
 
-// Every layer of the network, in bodies too, in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of lstm, gru
-// and rnn, of f32, f16 or bf16. What cannot be seen as matrices is left out.
+// Every layer of the network, in bodies too, in the order in which they run: conv, conv_transpose, matmul by a constant of rank 2, and W and R of
+// lstm, gru and rnn, of f32, f16 or bf16. What cannot be seen as matrices is left out.
 std::vector<Layer> find_layers(const Graph& graph);
+// Those of one node, not of its bodies.
+std::vector<Layer> layers_of(const Node& node);
 
 // Matrix g of a weight, [depth, width], and its place in a tensor of the weight's extents.
 std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
+#include "lib/flow/compression/work.h"
 #include "lib/ir/every_node.h"
 #include "lib/ops/control.h"
 #include "lib/ops/integer_range.h"
@@ -15,11 +16,11 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kFewestRows = 1024, kMostRows = 6144, kRowsPerDepth = 4;
+constexpr int64_t kFewestRows = 1024, kMostRows = 8192, kRowsPerDepth = 4;
+constexpr int64_t kMomentWork = 1'000'000'000;             // multiplications that make more rows than a few cost nothing
 constexpr int64_t kMostRuns = 4;                           // of a body in one sample whose rows are taken, if each has its full share
 constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
-constexpr double kWork = 4e11, kWorkOfRun = 2e7;           // multiplications all runs together may cost; what a run costs beside its own
 
 // One layer while it is being settled.
 struct Work {
@@ -173,20 +174,14 @@ class Refiner {
  private:
   int workers() const { return networks_.dense_team->workers(); }
 
-  // So many that all the runs they need stay within kWork.
   size_t chunk_count() {
-    const Sample sample = samples_.read(fitted_.at(0));
-    std::vector<TensorType> types;
-    for (const Tensor& t : sample.inputs) types.push_back(t.type());
-    double flops = kWorkOfRun;
-    for (const PlanStep& s : networks_.dense_team->member(0).prepare(types).steps)
-      if (s.step) flops += s.step->flops;
-    const double per_chunk = 2 * flops * static_cast<double>(fitted_.size());
-    return static_cast<size_t>(std::clamp(kWork / per_chunk, 3.0, static_cast<double>(std::max<size_t>(work_.size(), 3))));
+    const double work = work_of_run(networks_.dense_team->member(0), samples_, fitted_.at(0));
+    return static_cast<size_t>(std::clamp(stretches_to_fit(work, fitted_.size()), 3.0, static_cast<double>(std::max<size_t>(work_.size(), 3))));
   }
 
   int64_t rows_per_sample(const Layer& l) const {
-    const int64_t wanted = std::clamp(kRowsPerDepth * l.depth, kFewestRows, kMostRows), samples = static_cast<int64_t>(fitted_.size());
+    const int64_t wanted = std::clamp(std::max(kRowsPerDepth * l.depth, kMomentWork / (l.groups * l.depth * l.depth)), kFewestRows, kMostRows),
+                  samples = static_cast<int64_t>(fitted_.size());
     return std::clamp((wanted + samples - 1) / samples, int64_t{1}, std::max<int64_t>(1, kMostRowElements / (l.groups * l.depth)));
   }
 
@@ -229,7 +224,8 @@ class Refiner {
     for (const Node& node : graph.nodes()) {
       bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return v && touched.contains(v); });
       bool has_own = own.contains(&node);
-      for (const GraphPtr& body : node.op->subgraphs()) every_node(*body, [&](const Graph&, const Node& inner) { has_own = has_own || own.contains(&inner); });
+      for (const GraphPtr& body : node.op->subgraphs())
+        every_node(*body, [&](const Graph&, const Node& inner) { has_own = has_own || own.contains(&inner); });
       const bool again = has_own && !node.as<If>();
       for (const GraphPtr& body : node.op->subgraphs()) {
         if (reads || again) touched.insert(body->inputs.begin(), body->inputs.end());

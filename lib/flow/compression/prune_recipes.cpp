@@ -1,0 +1,169 @@
+#include "lib/flow/compression/prune_recipes.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/base/in_order.h"
+#include "lib/flow/compression/input_norms.h"
+#include "lib/flow/compression/work.h"
+#include "lib/runtime/weights.h"
+#include "passes/prunable.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr double kMostlyProducts = 0.5;  // of the elements of all weights: by |w| |x| is then worth a try
+constexpr double kTableLoss = 0.5;       // dB that zeros in lookup tables may cost
+constexpr double kMostWork = 4e11;       // multiplications of the runs that look at one weight after the other
+constexpr size_t kProbes = 3;            // samples in each of them
+
+std::string name_of(const PruneRecipe& r) {
+  std::string name = r.scope == PruneScope::tensor ? "tensor" : r.scope == PruneScope::global ? "global" : "lamp";
+  if (r.norms) name += ", |w| |x|";
+  if (r.costs) name += ", by what zeros cost in each weight";
+  if (r.tables == PruneTables::prune) name += ", lookup tables too";
+  if (r.repair) name += *r.repair == Weights::repair ? ", least squares" : ", means matched";
+  return name;
+}
+
+class PruneSearch {
+ public:
+  PruneSearch(const Workbench& bench, std::vector<RecipeRecord>& tried) : bench_(bench), tried_(tried) {}
+
+  FoundPruning run() {
+    PruneTrial best;
+    const auto consider = [&](PruneRecipe recipe) {
+      const FloatNetwork pruned = with_zeros(recipe, bench_.request.prune.amount);
+      names_ = pruned.pruned.each;
+      for (const std::optional<Weights> repair : {std::optional<Weights>(), std::optional(Weights::keep), std::optional(Weights::repair)}) {
+        if (repair && !bench_.request.repair) continue;
+        recipe.repair = repair;
+        PruneTrial t = tried(recipe, pruned.graph, "pruning", name_of(recipe));
+        if (t.decibels > best.decibels || !best.graph) best = std::move(t);
+      }
+    };
+    const bool by_magnitude = bench_.request.score != PruneScore::wanda, has_products = share_of_products(*bench_.dense) >= kMostlyProducts;
+    for (const PruneScope scope : bench_.request.scopes) {
+      bench_.progress("pruning", static_cast<double>(&scope - bench_.request.scopes.data()) / static_cast<double>(bench_.request.scopes.size()));
+      consider({scope, by_magnitude ? nullptr : norms()});
+    }
+    if (bench_.request.score == PruneScore::automatic && has_products)
+      for (const PruneScope scope : std::set<PruneScope>{best.recipe.scope, bench_.request.scopes[0]}) consider({scope, norms()});
+    if (std::count(bench_.request.scopes.begin(), bench_.request.scopes.end(), PruneScope::global) > 0)
+      if (auto costs = costs_beside(best.recipe)) {
+        PruneRecipe recipe{PruneScope::global, best.recipe.norms};
+        recipe.costs = std::move(costs);
+        consider(recipe);
+      }
+    consider_tables(best);
+    tried_[best.record].chosen = true;
+    FoundPruning found;
+    found.recipe = best.recipe;
+    found.survival = look_at_survival(best);
+    found.graph = best.graph;
+    found.found = std::move(best.found);
+    return found;
+  }
+
+ private:
+  struct PruneTrial {
+    PruneRecipe recipe;
+    GraphPtr graph;
+    FoundLayers found;
+    double decibels = -INFINITY;
+    size_t record = 0;
+  };
+
+  FloatNetwork with_zeros(const PruneRecipe& recipe, double amount) {
+    PruneOptions options = bench_.request.prune;
+    options.amount = amount;
+    options.scope = recipe.scope;
+    options.norms = recipe.norms;
+    options.tables = recipe.tables;
+    options.costs = recipe.costs;
+    return bench_.pipeline(options);
+  }
+
+  // `pruned` has the recipe's zeros.
+  PruneTrial tried(const PruneRecipe& recipe, const GraphPtr& pruned, const std::string& stage, const std::string& name) {
+    PruneTrial t{recipe, nullptr, {}, 0, tried_.size()};
+    if (recipe.repair) {
+      const Refinement how{*recipe.repair, Rounding::none, Means::match};
+      t.found = refine(bench_.networks(pruned), bench_.device, bench_.samples, bench_.use.fitted, {}, {}, how,
+                       [&](double share) { bench_.progress("repair", share); });
+    }
+    t.graph = bench_.built(pruned, t.found);
+    t.decibels = bench_.decibels(t.graph);
+    tried_.push_back({stage, name, t.decibels, 0, false});
+    return t;
+  }
+
+  // What zeros in each weight alone cost, for each unit of what was dropped there: so much dearer is the next one. Null where these runs would take
+  // too long, or nothing is lost.
+  std::shared_ptr<const PruneCosts> costs_beside(const PruneRecipe& recipe) {
+    const auto count = static_cast<double>(names_.size());
+    const double work = work_of_run(bench_.dense_team.member(0), bench_.samples, bench_.use.held_out.at(0)) * count;
+    if (names_.size() < 2 || work > kMostWork) return nullptr;
+    const size_t samples = work * static_cast<double>(kProbes) > kMostWork ? 1 : kProbes;
+    auto costs = std::make_shared<PruneCosts>();
+    const auto alone = [&](int, int64_t i) {
+      PruneOptions options = bench_.request.prune;
+      options.norms = recipe.norms;
+      options.alone = names_[static_cast<size_t>(i)].name;
+      const FloatNetwork network = bench_.pipeline(options);
+      const double dropped = network.pruned.each.empty() ? 0 : network.pruned.each[0].dropped;
+      const double error = std::pow(10.0, -bench_.decibels_beside_others(network.graph, samples) / 10);
+      return dropped > 0 ? static_cast<float>(std::sqrt(error / dropped)) : 0.0f;
+    };
+    in_order(static_cast<int64_t>(names_.size()), bench_.workers, alone, [&](int64_t i, float cost) {
+      (*costs)[names_[static_cast<size_t>(i)].name] = cost;
+      bench_.progress("weight by weight", static_cast<double>(i + 1) / count);
+    });
+    bench_.weights->store.drop_unused();
+    return costs;
+  }
+
+  // Tables that are only looked up take their share of the zeros where that costs next to nothing.
+  void consider_tables(PruneTrial& best) {
+    if (!bench_.request.prune.only.empty()) return;
+    std::vector<std::string> notes;
+    const std::vector<Prunable> weights = prunable_weights(*bench_.dense, bench_.request.prune, notes);
+    if (std::none_of(weights.begin(), weights.end(), [](const Prunable& w) { return w.table; })) return;
+    PruneRecipe recipe = best.recipe;
+    recipe.tables = PruneTables::prune;
+    PruneTrial t = tried(recipe, with_zeros(recipe, bench_.request.prune.amount).graph, "pruning", name_of(recipe));
+    if (t.decibels >= best.decibels - kTableLoss) best = std::move(t);
+  }
+
+  std::shared_ptr<const InputNorms> norms() {
+    if (!norms_) norms_ = std::make_shared<const InputNorms>(input_norms(bench_.dense_team, bench_.samples, bench_.use.fitted));
+    return norms_;
+  }
+
+  Survival look_at_survival(const PruneTrial& best) {
+    Survival s;
+    s.amount = bench_.request.prune.amount;
+    s.decibels = best.decibels;
+    s.samples = bench_.use.held_out.size();
+    s.survives = best.decibels >= kSurvives;
+    if (!s.survives && bench_.request.prune.pattern == PrunePattern::any)
+      find_survived(s, [&](double amount) {
+        bench_.progress("how much it survives", amount);
+        const std::string percent = std::to_string(static_cast<int>(std::lround(100 * amount))) + "% zeros, ";
+        return tried(best.recipe, with_zeros(best.recipe, amount).graph, "survival", percent + name_of(best.recipe)).decibels;
+      });
+    return s;
+  }
+
+  const Workbench& bench_;
+  std::vector<RecipeRecord>& tried_;
+  std::shared_ptr<const InputNorms> norms_;
+  std::vector<PrunedWeight> names_;  // of the weights that the last network lost something in
+};
+
+}  // namespace
+
+FoundPruning find_pruning(const Workbench& bench, std::vector<RecipeRecord>& tried) { return PruneSearch(bench, tried).run(); }
+
+}  // namespace onecard

@@ -1,0 +1,37 @@
+#include "lib/flow/compression/work.h"
+
+#include <algorithm>
+
+#include "lib/flow/compression/layer.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr double kWork = 4e11, kWorkOfRun = 2e7;  // all runs together may cost; a run costs beside its own
+constexpr double kRowsInBody = 16;                // guessed, of each layer in a body: what it is given is known when it runs
+constexpr double kStretches = 16;                 // that must remain when more samples are taken
+constexpr double kFewest = 24, kMost = 512;       // samples
+
+}  // namespace
+
+double work_of_run(Executor& executor, const SampleSource& samples, size_t sample) {
+  const Sample example = samples.read(sample);
+  std::vector<TensorType> types;
+  for (const Tensor& t : example.inputs) types.push_back(t.type());
+  double work = kWorkOfRun;
+  for (const PlanStep& s : executor.prepare(types).steps)
+    if (s.step) work += s.step->flops;
+  double all = 0, outside = 0;
+  for (const Layer& l : find_layers(executor.graph())) all += static_cast<double>(l.weight_elements());
+  for (const Node& node : executor.graph().nodes())
+    if (node.op->subgraphs().empty())
+      for (const Layer& l : layers_of(node)) outside += static_cast<double>(l.weight_elements());
+  return work + kRowsInBody * (all - outside);
+}
+
+size_t samples_to_fit(double work_of_run) { return static_cast<size_t>(std::clamp(kWork / (2 * work_of_run * kStretches), kFewest, kMost)); }
+
+double stretches_to_fit(double work_of_run, size_t samples) { return kWork / (2 * work_of_run * static_cast<double>(samples)); }
+
+}  // namespace onecard

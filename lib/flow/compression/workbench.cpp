@@ -1,0 +1,62 @@
+#include "lib/flow/compression/workbench.h"
+
+#include "lib/flow/compression/work.h"
+#include "lib/runtime/weights.h"
+#include "passes/pipeline.h"
+
+namespace onecard {
+
+Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes, Device& on, const SampleSource& given,
+                     const CompressionProgress& tells)
+    : request(asked),
+      pipeline(makes),
+      device(on),
+      samples(given),
+      progress(tells),
+      workers(asked.workers),
+      weights(std::make_shared<SharedWeights>(on)),
+      dense(makes({}).graph),
+      dense_team(dense, on, workers, weights),
+      carry(asked.carry.pairs.empty() ? find_carry(dense_team.member(0), given) : asked.carry),
+      use(divide_samples(given.size(), carry.pairs.empty() ? SampleOrder::apart : SampleOrder::streams,
+                         samples_to_fit(work_of_run(dense_team.member(0), given, 0)))),
+      judge(dense_team, given, use.held_out, carry) {}
+
+GraphPtr Workbench::built(const GraphPtr& base, const FoundLayers& found) const {
+  Graph graph = base->clone();
+  PassContext context;
+  context.found = found;
+  context.activations = request.activations;
+  PipelineOptions options;
+  options.skip = {"fuse_quantize", "eliminate_quantize_pairs"};
+  run_pipeline(graph, context, quantize_pipeline(), options);
+  return std::make_shared<const Graph>(std::move(graph));
+}
+
+GraphPtr Workbench::shipped(const GraphPtr& base, const FoundLayers& found, const std::set<std::string>& skip) const {
+  Graph graph = base->clone();
+  PassContext context;
+  context.found = found;
+  context.skip_layers.assign(skip.begin(), skip.end());
+  context.weights = request.weights == WeightPrecision::int4 ? WeightPrecision::int4 : WeightPrecision::int8;
+  context.weight_block = request.weight_block;
+  context.activations = request.activations;
+  run_pipeline(graph, context, quantize_pipeline());
+  return std::make_shared<const Graph>(std::move(graph));
+}
+
+Networks Workbench::networks(const GraphPtr& base) const {
+  return {dense, base, &dense_team, weights, [base, this](const FoundLayers& found) { return built(base, found); }};
+}
+
+double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
+  const double db = judge.decibels(Team(candidate, device, workers, weights), most);
+  weights->store.drop_unused();
+  return db;
+}
+
+double Workbench::decibels_beside_others(const GraphPtr& candidate, size_t most) const {
+  return judge.decibels(Team(candidate, device, 1, weights), most);
+}
+
+}  // namespace onecard

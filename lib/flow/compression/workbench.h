@@ -1,0 +1,36 @@
+#pragma once
+#include "lib/flow/compression/compress.h"
+#include "lib/flow/compression/judge.h"
+
+namespace onecard {
+
+// What every search for a recipe works with: the original network, who runs it, which samples serve what, and who judges.
+struct Workbench {
+  Workbench(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
+            const CompressionProgress& progress);
+
+  // base with what was found and nothing else changed; values keep their names.
+  GraphPtr built(const GraphPtr& base, const FoundLayers& found) const;
+  // base as the whole pipeline leaves it with what was found: what would be shipped.
+  GraphPtr shipped(const GraphPtr& base, const FoundLayers& found, const std::set<std::string>& skip) const;
+  Networks networks(const GraphPtr& base) const;
+  // Of the candidate's answers, on at most so many held-out samples.
+  double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) const;
+  // The same for one of several that are judged at once, each by one worker.
+  double decibels_beside_others(const GraphPtr& candidate, size_t most) const;
+
+  const CompressionRequest& request;
+  const FloatPipeline& pipeline;
+  Device& device;
+  const SampleSource& samples;
+  const CompressionProgress& progress;
+  int workers;
+  std::shared_ptr<SharedWeights> weights;  // of all networks: what does not change is packed once
+  GraphPtr dense;
+  Team dense_team;
+  Carry carry;
+  SampleUse use;
+  Judge judge;
+};
+
+}  // namespace onecard
