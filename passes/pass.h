@@ -20,7 +20,7 @@ struct Magnitude {
   float largest = 0, smallest = std::numeric_limits<float>::infinity();
 };
 enum class WeightPrecision { keep, int8, int4 /* where four bits have a home, else int8 */ };
-enum class ActivationPrecision { keep, int8 };
+enum class ActivationPrecision { keep, int8 /* ranges found beforehand */, int8_dynamic /* found while running */ };
 enum class PruneScope { tensor, global, lamp };
 enum class PruneTables { prune, leave /* lookup tables keep what they hold, unless `only` names them or there is nothing else */ };
 enum class PrunePattern { any, two_of_four /* of each 4 neighbours along the axis that is summed over, 2 stay */ };

@@ -57,6 +57,7 @@ constexpr PipelineRow kQuantize[] = {
     {"replace_weights", once, everywhere, "layers bear the names that compression has seen"},
     {"quantize_weights", once, everywhere, "weights are final: everything that could be folded into them was"},
     {"quantize_activations", once, everywhere, "only where the weights are integers now"},
+    {"quantize_activations_dynamic", once, everywhere, "only where the weights are integers now"},
     {"eliminate_quantize_pairs", fixpoint, everywhere, "a model that is quantized already has them"},
     {"fuse_quantize", fixpoint, everywhere, "the producer writes integers itself"},
     {"fuse_quantized_binary", once, everywhere, "sums and products of what is integers on both sides"},

@@ -43,7 +43,7 @@ class WeightQuantizer {
   WeightQuantizer(Graph& graph, PassContext& context) : graph_(graph), context_(context) {
     request_.weights = context.weights;
     request_.block = context.weight_block;
-    if (context.activations == ActivationPrecision::int8) request_.inputs = CodeRequest::Inputs::integers;
+    if (context.activations != ActivationPrecision::keep) request_.inputs = CodeRequest::Inputs::integers;
   }
 
   int64_t run() {

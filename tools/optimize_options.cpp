@@ -10,8 +10,7 @@ namespace onecard {
 
 namespace {
 
-constexpr std::string_view kPrecisionsToCome[] = {"int8-dynamic"};
-constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-weights", "int4-weights"};
+constexpr std::string_view kPrecisions[] = {"f32", "f16", "bf16", "int8", "int8-dynamic", "int8-weights", "int4-weights"};
 constexpr std::string_view kBlockSizes[] = {"32", "64", "128"};
 constexpr CalibrationMethod kCalibrations[] = {CalibrationMethod::automatic, CalibrationMethod::minmax, CalibrationMethod::entropy,
                                                CalibrationMethod::percentile, CalibrationMethod::mse};
@@ -35,14 +34,13 @@ std::string number(double v) {
 }
 
 void check_precision(const OptimizeOptions& o) {
-  constexpr const char* kHave = "this one has f32, f16, bf16, int8, int8-weights and int4-weights";
-  if (is_one_of(kPrecisionsToCome, o.precision)) comes_later("--precision " + o.precision, kHave);
+  constexpr const char* kHave = "the precisions are f32, f16, bf16, int8, int8-dynamic, int8-weights and int4-weights";
   require(is_one_of(kPrecisions, o.precision), ErrorKind::usage, "--precision ", o.precision, ": there is no such precision; ", kHave);
   require(o.calibration.empty() || calibration_of(o.calibration), ErrorKind::usage, "--calibration ", o.calibration,
           ": the ways are auto, minmax, entropy, percentile and mse");
   const bool calibrates = o.precision == "int8";
   require(!calibrates || !o.data.data.empty(), ErrorKind::usage,
-          "--precision int8 is calibrated on samples: give --data PATH (or use int8-weights, which needs none)");
+          "--precision int8 is calibrated on samples: give --data PATH (or use int8-dynamic or int8-weights, which need none)");
   require(calibrates || (o.calibration.empty() && o.calibration_cache.empty()), ErrorKind::usage,
           "--calibration and --calibration-cache need --precision int8");
   require(o.block_size.empty() || o.precision == "int4-weights", ErrorKind::usage, "--block-size needs --precision int4-weights");
@@ -145,7 +143,7 @@ void check_out(const OptimizeOptions& o) {
 void add_options(Flags& flags, OptimizeOptions& o) {
   flags.add_required("MODEL", o.model, "the .onnx file");
   flags.add_required("-o,--output", o.out, "the bundle to write; replaced whole or not at all");
-  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data), int8-weights or int4-weights");
+  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data), int8-dynamic (inputs quantized while running), int8-weights or int4-weights");
   flags.add_option("--block-size", o.block_size, "of int4-weights: 32 (default), 64 or 128 weights share a scale");
   flags.add_option(
       "--calibration", o.calibration,
@@ -217,6 +215,7 @@ OptimizeRequest request_of(const OptimizeOptions& o) {
   if (o.precision == "f16") r.floats = DType::f16;
   if (o.precision == "bf16") r.floats = DType::bf16;
   if (o.precision == "int8") r.activations = ActivationPrecision::int8;
+  if (o.precision == "int8-dynamic") r.activations = ActivationPrecision::int8_dynamic;
   const Carry carry = carry_of(o.data);
   r.carry = carry.pairs;
   r.carry_start = carry.starts;

@@ -24,7 +24,7 @@ int64_t count_nodes(const Graph& g) {
 }
 
 void need_calibration_data(const OptimizeRequest& request) {
-  require(request.activations == ActivationPrecision::keep || request.samples != nullptr, ErrorKind::usage,
+  require(request.activations != ActivationPrecision::int8 || request.samples != nullptr, ErrorKind::usage,
           "static int8 needs samples to calibrate with: --data PATH (or --precision int8-weights, which needs none)");
 }
 
@@ -64,7 +64,7 @@ std::string float_options(const OptimizeRequest& request) {
 // Lets recipes compete where there are samples to judge them by, and hands the passes what won. What calibration decides is read from its cache, or
 // kept there.
 void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
-  const bool calibrates = request.activations != ActivationPrecision::keep, rounds = request.weights == WeightPrecision::int4;
+  const bool calibrates = request.activations == ActivationPrecision::int8, rounds = request.weights == WeightPrecision::int4;
   if (!request.samples || (!calibrates && !rounds && request.prune.amount <= 0)) return;
   CompressionRequest asked;
   asked.activations = request.activations;

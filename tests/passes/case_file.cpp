@@ -59,7 +59,7 @@ void parse_setting(PassContext& context, const std::string& word) {
   else if (key == "floats") context.floats = dtype_from_name(value);
   else if (key == "largest") context.magnitudes[value.substr(0, value.find(':'))].largest = std::stof(value.substr(value.find(':') + 1));
   else if (key == "smallest") context.magnitudes[value.substr(0, value.find(':'))].smallest = std::stof(value.substr(value.find(':') + 1));
-  else if (key == "activations") context.activations = ActivationPrecision::int8;
+  else if (key == "activations") context.activations = value == "dynamic" ? ActivationPrecision::int8_dynamic : ActivationPrecision::int8;
   else if (key == "prune") parse_prune(context.prune, value);
   else if (key == "only") context.prune.only.push_back(value);
   else if (key == "prune_skip") context.prune.skip.push_back(value);
