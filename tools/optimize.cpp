@@ -104,6 +104,11 @@ int run(const OptimizeOptions& o) {
   if (result.held_out)
     for (const auto& l : held_out_lines(*result.held_out)) output.line(l);
   for (const auto& line : zeros_text(result)) output.line(line);
+  if (result.run_times) {
+    output.line(times_text(*result.run_times));
+    if (result.run_times->is_slower())
+      output.say("warning: it is slower here than the original; `onecard bench --layers` shows every step, `onecard inspect --plan` why others declined");
+  }
   if (result.guard) output.line(guard_text(*result.guard));
   for (const auto& d : result.details) output.detail(d);
   output.line("memory: " + memory_text(result.memory));

@@ -149,7 +149,8 @@ std::vector<std::string> zeros_text(const OptimizeResult& r) {
   std::vector<std::string> lines;
   if (!r.pruned && r.two_of_four == 0) return lines;
   if (r.two_of_four > 0)
-    lines.push_back("zeros: " + std::to_string(r.two_of_four) + " weights are in the 2:4 pattern; no kernel of the CPU is faster for the pattern itself");
+    lines.push_back("zeros: " + std::to_string(r.two_of_four) +
+                    " weights are in the 2:4 pattern; no kernel of the CPU is faster for the pattern itself");
   if (r.pruned) {
     const PruneSummary& p = *r.pruned;
     const double share = p.elements > 0 ? static_cast<double>(p.zeros) / static_cast<double>(p.elements) : 0;
@@ -157,9 +158,9 @@ std::vector<std::string> zeros_text(const OptimizeResult& r) {
                     (r.survival ? cost_text(*r.survival, p) : "cost: not measured, give samples: --data PATH"));
   }
   lines.push_back("zeros: stored, all weights take " + bytes_text(r.sizes.weight_bytes_stored) + " instead of " + bytes_text(r.sizes.weight_bytes));
-  lines.push_back("zeros: speed: " + (r.steps_without_zeros > 0
-                                          ? std::to_string(r.steps_without_zeros) + " steps read their weights without zeros, the others take as long as before"
-                                          : "no step runs faster for them at these sizes"));
+  lines.push_back("zeros: speed: " + (r.steps_without_zeros > 0 ? std::to_string(r.steps_without_zeros) +
+                                                                      " steps read their weights without zeros, the others take as long as before"
+                                                                : "no step runs faster for them at these sizes"));
   return lines;
 }
 
@@ -191,6 +192,7 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
   }
   if (r.guard) j["guard"] = to_json(*r.guard);
   if (r.held_out) j["held_out"] = to_json(*r.held_out);
+  if (r.run_times) j["run_ms"] = {{"before", r.run_times->before_ms}, {"after", r.run_times->after_ms}, {"runs", r.run_times->runs}};
   j["warnings"] = r.warnings;
   j["notes"] = r.notes;
   j["details"] = r.details;
@@ -221,6 +223,11 @@ std::string guard_text(const GuardResult& g) {
           exact(least(shipped->accuracy, &Comparison::cosine));
   if (shipped->accuracy.task) text += ", drop " + number_text(shipped->accuracy.task->drop_percent()) + " points";
   return text + ", weights " + bytes_text(g.prices.front().stored_bytes) + " -> " + bytes_text(shipped->stored_bytes);
+}
+
+std::string times_text(const RunTimes& t) {
+  return "speed: a run takes " + number_text(t.after_ms) + " ms instead of " + number_text(t.before_ms) + " (medians of " + std::to_string(t.runs) +
+         " in turn, on this machine)";
 }
 
 std::string verdict(const OptimizeResult& r, const std::string& out) {
@@ -259,6 +266,9 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
     tables.push_back(std::move(recipes));
   }
   if (r.held_out) tables.push_back(held_out_table(*r.held_out));
+  if (r.run_times)
+    tables.push_back({"Time of one run, in turn on this machine",
+                      {{"network", "median ms"}, {"before", number_text(r.run_times->before_ms)}, {"after", number_text(r.run_times->after_ms)}}});
   if (r.guard) add_tables(*r.guard, tables);
   if (!r.warnings.empty()) {
     ReportTable warnings{"Warnings", {{"warning"}}};

@@ -15,6 +15,7 @@ std::vector<std::string> held_out_lines(const HeldOut& held_out);
 std::string guard_text(const GuardResult& guard);
 // What zeros in the weights cost and what they bring, line by line: accuracy, bytes and speed apart.
 std::vector<std::string> zeros_text(const OptimizeResult& result);
+std::string times_text(const RunTimes& times);
 std::string verdict(const OptimizeResult& result, const std::string& out);
 
 }  // namespace onecard

@@ -20,6 +20,8 @@ namespace onecard {
 namespace {
 
 constexpr uint64_t kSelfCheckSeed = 1;
+constexpr int64_t kSmallSample = int64_t{64} << 10,
+                  kSampleShare = 20;  // a sample of more bytes, and of more than a 20th of the weights, is not stored
 
 std::vector<const Tensor*> pointers(const std::vector<Tensor>& tensors) {
   std::vector<const Tensor*> out;
@@ -33,6 +35,18 @@ struct CheckInput {
   std::vector<Tensor> tensors;
   std::string text;
 };
+CheckInput random_input(const Graph& graph, const ChosenSizes& sizes) {
+  CheckInput in;
+  in.seed = kSelfCheckSeed;
+  in.text = "seed " + std::to_string(kSelfCheckSeed);
+  for (size_t i = 0; i < sizes.inputs.size(); ++i) {
+    const TensorType& t = sizes.inputs[i];
+    require(t.container == Container::tensor && t.dtype != DType::string, ErrorKind::model, "input '", graph.inputs[i]->name,
+            "' is no tensor of numbers");
+    in.tensors.push_back(random_tensor(t, kSelfCheckSeed + i));
+  }
+  return in;
+}
 CheckInput check_input_of(const OptimizeRequest& request, const ChosenSizes& sizes) {
   CheckInput in;
   if (request.samples && request.samples->size() > 0) {
@@ -41,15 +55,7 @@ CheckInput check_input_of(const OptimizeRequest& request, const ChosenSizes& siz
     in.text = "sample '" + s.name + "'";
     return in;
   }
-  in.seed = kSelfCheckSeed;
-  in.text = "seed " + std::to_string(kSelfCheckSeed);
-  for (size_t i = 0; i < sizes.inputs.size(); ++i) {
-    const TensorType& t = sizes.inputs[i];
-    require(t.container == Container::tensor && t.dtype != DType::string, ErrorKind::model, "input '", request.source->inputs[i]->name,
-            "' is no tensor of numbers");
-    in.tensors.push_back(random_tensor(t, kSelfCheckSeed + i));
-  }
-  return in;
+  return random_input(*request.source, sizes);
 }
 
 double range_of(const Tensor& t) {
@@ -142,8 +148,9 @@ Planned plan_within(const GraphPtr& graph, Device& device, const std::vector<Ten
   throw e;
 }
 
-std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original,
-                                         const std::vector<Tensor>& own, OptimizeResult& result) {
+// The distances of the outputs go to `distances`.
+SelfCheck make_self_check(const Graph& graph, CheckInput in, const std::optional<std::vector<Tensor>>& original, const std::vector<Tensor>& own,
+                          std::vector<OutputDistance>& distances) {
   SelfCheck check;
   check.seed = in.seed;
   for (size_t i = 0; i < own.size(); ++i) {
@@ -153,13 +160,20 @@ std::optional<SelfCheck> make_self_check(const Graph& graph, CheckInput in, cons
     if (original) {
       o.original = checked_values((*original)[i], checked_count((*original)[i], own.size()));
       const Comparison c = compare(t, (*original)[i]);
-      result.self_check.push_back({o.name, c.range_error, c.cosine});
+      distances.push_back({o.name, c.range_error, c.cosine});
     }
     check.outputs.push_back(std::move(o));
   }
   check.inputs = std::move(in.tensors);
-  result.self_check_input = in.text;
   return check;
+}
+
+bool is_too_large(const SelfCheck& check, const Graph& graph) {
+  int64_t bytes = 0;
+  for (const Tensor& t : check.inputs) bytes += t.type().container == Container::tensor ? t.bytes() : 0;
+  const auto is_numbers = [](const Value* v) { return v->type.container == Container::tensor && v->type.dtype != DType::string; };
+  return !check.seed && std::all_of(graph.inputs.begin(), graph.inputs.end(), is_numbers) &&
+         bytes > std::max(kSmallSample, constant_bytes(graph) / kSampleShare);
 }
 
 std::string manifest(const OptimizeRequest& request, const OptimizeResult& result, const ChosenSizes& sizes) {
@@ -216,6 +230,10 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
   const auto optimized = std::make_shared<const Graph>(std::move(graph));
   look_for_doubts(request, optimized, device, progress, result);
+  if (in && is_lossy(request) && !request.memory_limit_bytes) {
+    progress("how long a run takes", 0);
+    result.run_times = time_runs(request.source, optimized, device, in->tensors);
+  }
   request.source.reset();
   pages.release();
 
@@ -236,10 +254,18 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     const OneThread one;
     std::string why_not;
     if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not))
-      check = make_self_check(*optimized, std::move(*in), original, *own, result);
+      result.self_check_input = in->text, check = make_self_check(*optimized, std::move(*in), original, *own, result.self_check);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
+  }
+  if (check && is_too_large(*check, *optimized) && !sizes.inputs.empty()) {
+    const OneThread one;
+    std::string why_not;
+    std::vector<OutputDistance> none;
+    CheckInput seeded = random_input(*optimized, sizes);
+    if (const auto own = own_answers(optimized, device, seeded, request.memory_limit_bytes, pages, why_not))
+      check = make_self_check(*optimized, std::move(seeded), {}, *own, none);
   }
   pages.release();
   progress("writing", 0);

@@ -12,6 +12,7 @@
 #include "lib/flow/calibrate.h"
 #include "lib/flow/guard.h"
 #include "lib/flow/held_out.h"
+#include "lib/flow/run_times.h"
 #include "lib/plan/plan.h"
 #include "lib/runtime/data/samples.h"
 #include "passes/pipeline.h"
@@ -68,6 +69,7 @@ struct OptimizeResult {
   std::vector<RecipeRecord> recipes;        // what compression tried
   std::optional<GuardResult> guard;         // with its price list
   std::optional<HeldOut> held_out;          // of lossy work with samples
+  std::optional<RunTimes> run_times;        // of lossy work, on the self-check's input
   std::vector<std::string> warnings;        // what may be wrong, and what to do about it
   std::optional<PruneSummary> pruned;       // what pruning left, where it was asked for
   int64_t two_of_four = 0;                  // weights in the 2:4 pattern, whether they came so or were pruned so

@@ -1,0 +1,52 @@
+#include "lib/flow/run_times.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "passes/manager.h"
+
+namespace onecard {
+
+namespace {
+
+constexpr int64_t kMostBytes = int64_t{512} << 20;  // of the original's weights
+constexpr double kSeconds = 0.5;                    // all runs but the first two
+constexpr int64_t kMostRuns = 15;
+
+double seconds_of(Executor& executor, const std::vector<const Tensor*>& in, std::vector<Tensor>& outputs) {
+  const auto begin = std::chrono::steady_clock::now();
+  executor.run(in, outputs);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v[v.size() / 2];
+}
+
+}  // namespace
+
+std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs) {
+  if (constant_bytes(*original) > kMostBytes) return std::nullopt;
+  std::vector<const Tensor*> in;
+  for (const Tensor& t : inputs) in.push_back(&t);
+  try {
+    Executor before(original, device), after(shipped, device);
+    std::vector<Tensor> answers_before, answers_after;
+    seconds_of(before, in, answers_before);  // the first run plans, packs weights and warms the caches
+    seconds_of(after, in, answers_after);
+    std::vector<double> slow, fast;
+    double sum = 0;
+    while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < 3)) {
+      slow.push_back(seconds_of(before, in, answers_before));
+      fast.push_back(seconds_of(after, in, answers_after));
+      sum += slow.back() + fast.back();
+    }
+    return RunTimes{1e3 * median(slow), 1e3 * median(fast), static_cast<int64_t>(slow.size())};
+  } catch (const Error& e) {
+    if (e.kind == ErrorKind::internal) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace onecard

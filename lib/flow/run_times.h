@@ -1,0 +1,20 @@
+#pragma once
+#include <optional>
+
+#include "lib/runtime/executor.h"
+
+namespace onecard {
+
+// What a run took before and after, the two in turn: medians.
+struct RunTimes {
+  double before_ms = 0, after_ms = 0;
+  int64_t runs = 0;  // of each
+  // Beyond what turns of the machine explain.
+  bool is_slower() const { return after_ms > 1.1 * before_ms; }
+};
+
+// Runs both networks on these inputs with all the device's threads, for at most a second or so. Nothing where the original is too large to be
+// held for that, or cannot be run.
+std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs);
+
+}  // namespace onecard
