@@ -161,12 +161,12 @@ Power power_of(const Tensor& got, const Tensor& wanted) {
 
 // The mean error of the parts, each beside its own signal: one that is lost counts as lost and no more, so that it does not decide alone; a
 // quiet one counts beside a little of the others' signal.
-double decibels_of(const std::vector<Power>& parts) {
+double error_of(const std::vector<Power>& parts) {
   double signal = 0, share = 0;
   for (const Power& p : parts) signal += p.signal / static_cast<double>(parts.size());
-  if (signal == 0) return kBest;
+  if (signal == 0) return 0;
   for (const Power& p : parts) share += std::min(p.error / (p.signal + kQuiet * signal), 1.0) / static_cast<double>(parts.size());
-  return std::clamp(-10 * std::log10(std::max(share, 1e-12)), -kBest, kBest);
+  return share;
 }
 
 }  // namespace
@@ -187,10 +187,11 @@ double Judge::decibels(const Team& candidate, size_t most) const {
       else parts[0].signal += p.signal, parts[0].error += p.error;  // a stream is one sample
     }
     if (std::all_of(parts.begin(), parts.end(), [](const Power& p) { return p.signal == 0; })) continue;
-    sum += decibels_of(parts);
+    sum += error_of(parts);
     ++outputs;
   }
-  return outputs == 0 ? kBest : sum / static_cast<double>(outputs);
+  if (outputs == 0) return kBest;
+  return std::clamp(-10 * std::log10(std::max(sum / static_cast<double>(outputs), 1e-12)), -kBest, kBest);
 }
 
 }  // namespace onecard

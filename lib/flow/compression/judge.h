@@ -26,8 +26,9 @@ std::vector<const Tensor*> pointers(const Sample& sample);
 class Judge {
  public:
   Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
-  // Signal to error in dB, the mean over the outputs of float type that are no states (those show in what is computed from them); of each the mean
-  // error of the samples beside their signal, at most 0 dB for one; a stream counts as one sample. At most 120. The first `most` samples count.
+  // Signal to error in dB of the mean error over the outputs of float type that are no states (those show in what is computed from them), so that one
+  // ruined output shows among many; of each the mean error of the samples beside their signal, at most 0 dB for one; a stream counts as one
+  // sample. At most 120. The first `most` samples count.
   double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
 
  private:
