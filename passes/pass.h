@@ -80,6 +80,7 @@ struct PassContext {
   std::map<std::string, FoundLayer> found;            // by the name of the node's first output; ".r" behind it for R of lstm, gru, rnn
   std::vector<std::string> skip_layers;               // names of weighted nodes' outputs that stay in float
   int64_t fold_limit_bytes = int64_t{1} << 20;        // fold_constants makes no larger tensor unless it replaces as many bytes
+  std::function<void(const Tensor&)> has_read;        // told after a large constant was read, if it is there: its pages may be let go
   std::vector<std::string> notes;                     // what a pass wants the user to read: a line or two
   std::vector<std::string> details;                   // what a report may list besides: a line per weight
 };

@@ -21,7 +21,35 @@ namespace onecard {
 
 namespace {
 
+constexpr int64_t kLarge = int64_t{1} << 22;  // elements: codes are made when they are asked for, so that they need not be held together
 constexpr int64_t kFewestGathered = 256, kShortestRow = 16;  // elements of a table, of its rows
+
+Tensor as_f32(const Tensor& t) { return t.dtype() == DType::f32 ? t.alias(t.type()) : convert(t, DType::f32); }
+
+// The codes of a large weight.
+class CodesSource : public TensorSource {
+ public:
+  CodesSource(ConstTensor weight, const CodeChoice& choice, std::function<void(const Tensor&)> has_read)
+      : weight_(std::move(weight)), choice_(choice), has_read_(std::move(has_read)) {}
+  void load(std::span<std::byte> into) const override {
+    const ConstTensor source = materialize(weight_);
+    if (info(choice_.dtype).bits == 8) {
+      quantize_bytes(as_f32(*source), choice_.dtype, *choice_.quant, into);
+    } else {
+      const Tensor codes = quantize_tensor(as_f32(*source), choice_.dtype, choice_.quant);
+      require(into.size() == static_cast<size_t>(codes.bytes()), ErrorKind::internal, "codes: ", into.size(), " bytes asked for, have ",
+              codes.bytes());
+      std::copy_n(codes.raw(), into.size(), into.data());
+    }
+    if (has_read_) has_read_(*source);
+  }
+  std::string text() const override { return "quantized"; }
+
+ private:
+  ConstTensor weight_;
+  CodeChoice choice_;
+  std::function<void(const Tensor&)> has_read_;
+};
 
 bool stays_float(const PassContext& context, const Node& node, const WeightSite& site) {
   const std::string name = node.output()->name + (is_recurrent(node) && site.input == 2 ? ".r" : "");
@@ -72,12 +100,17 @@ class WeightQuantizer {
     for (const Made& m : made_)
       if (m.source == w->constant && serves(m.site, site)) return m.codes;
     const ConstTensor source = materialize(w->constant);
-    const Tensor real = source->dtype() == DType::f32 ? source->alias(source->type()) : convert(*source, DType::f32);
+    const Tensor real = as_f32(*source);
     const auto choice = choose_codes(real, site, request_);
     Value* codes = nullptr;
-    if (choice)
-      codes = graph_.add_constant(graph_.unique(w->name + (info(choice->dtype).bits == 4 ? ".int4" : ".int8")),
-                                  quantize_tensor(real, choice->dtype, choice->quant));
+    if (choice) {
+      const std::string name = graph_.unique(w->name + (info(choice->dtype).bits == 4 ? ".int4" : ".int8"));
+      codes = real.elements() < kLarge
+                  ? graph_.add_constant(name, quantize_tensor(real, choice->dtype, choice->quant))
+                  : graph_.add_constant(name, Tensor::deferred(TensorType(choice->dtype, Shape::of(real.dims()), choice->quant),
+                                                               std::make_shared<const CodesSource>(w->constant, *choice, context_.has_read)));
+    }
+    if (context_.has_read) context_.has_read(*source);
     made_.push_back({w->constant, site, codes});
     return codes;
   }

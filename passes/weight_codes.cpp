@@ -142,45 +142,115 @@ class Blocks {
   int64_t block_ = 1, blocks_ = 1;
 };
 
+// Rows of a tensor, the elements of one outer index each, that one task looks at.
+constexpr int64_t kTaskElements = int64_t{1} << 18;
+constexpr int64_t kLanes = 16;  // sums that do not wait for one another
+
 // Bytes with one scale, or one per index of an axis: in the order in which the weight lies.
-std::optional<CodeChoice> bytes_by_index(const Tensor& w, int64_t axis, const Tensor* importance) {
-  AxisView view{1, 1, w.elements()};
-  if (axis >= 0) view = axis_view(w.dims(), axis);
-  std::vector<float> top(static_cast<size_t>(view.extent), 0.0f);
-  const float* from = w.data<float>().data();
-  const float* weight = importance ? importance->data<float>().data() : nullptr;
-  const auto each_row = [&](const auto& f) {
-    for (int64_t o = 0; o < view.outer; ++o)
-      for (int64_t e = 0; e < view.extent; ++e) f(static_cast<size_t>(e), (o * view.extent + e) * view.inner);
+class BytesByIndex {
+ public:
+  BytesByIndex(const Tensor& w, int64_t axis, const Tensor* importance)
+      : from_(w.data<float>().data()), weight_(importance ? importance->data<float>().data() : nullptr), axis_(axis) {
+    view_ = axis >= 0 ? axis_view(w.dims(), axis) : AxisView{1, 1, w.elements()};
+    if (view_.extent == 1) view_ = {1, 1, w.elements()};
+    // What lies side by side and has one scale each is a row of scales; what has one scale is a run.
+    side_by_side_ = view_.inner == 1 && view_.extent > 1;
+    row_ = side_by_side_ ? view_.extent : view_.inner;
+    rows_ = w.elements() / std::max<int64_t>(row_, 1);
+    per_task_ = std::max<int64_t>(1, kTaskElements / std::max<int64_t>(row_, 1));
+    tasks_ = (rows_ + per_task_ - 1) / per_task_;
+  }
+
+  std::optional<CodeChoice> choose() {
+    std::vector<std::vector<float>> tops(static_cast<size_t>(tasks_));
+    parallel_for(tasks_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) tops[static_cast<size_t>(t)] = tops_of(t);
+    });
+    std::vector<float> top(static_cast<size_t>(view_.extent), 0.0f);
+    for (const std::vector<float>& some : tops)
+      for (size_t e = 0; e < top.size(); ++e) top[e] = some[e] > top[e] || !(some[e] == some[e]) ? some[e] : top[e];
+    auto quant = std::make_shared<Quantization>();
+    quant->axis = axis_;
+    quant->scale.clear();
+    for (const float most : top) {
+      if (!std::isfinite(most)) return std::nullopt;
+      quant->scale.push_back(std::isnormal(most / 127.0f) ? most / 127.0f : 1.0f);
+    }
+    std::vector<Errors> errors(static_cast<size_t>(tasks_));
+    parallel_for(tasks_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) errors[static_cast<size_t>(t)] = errors_of(t, quant->scale);
+    });
+    Errors all;
+    for (const Errors& e : errors) all.lost += e.lost, all.norm += e.norm;
+    return CodeChoice{DType::i8, std::move(quant), all.norm > 0 ? all.lost / all.norm : 0};
+  }
+
+ private:
+  struct Errors {
+    double lost = 0, norm = 0;
   };
-  bool finite = true;
-  each_row([&](size_t e, int64_t at) {
-    float most = top[e];
-    for (int64_t i = at; i < at + view.inner; ++i) {
-      finite = finite && std::isfinite(from[i]);
-      most = std::max(most, std::abs(from[i]));
+  size_t scale_of(int64_t row) const { return side_by_side_ ? 0 : static_cast<size_t>(row % view_.extent); }
+  int64_t last_row(int64_t task) const { return std::min(rows_, (task + 1) * per_task_); }
+
+  // The largest |w| of each index in a task; NaN in the first place where an element is not finite.
+  std::vector<float> tops_of(int64_t task) const {
+    std::vector<float> top(static_cast<size_t>(view_.extent), 0.0f);
+    float bad[kLanes] = {};  // NaN where an element is not finite
+    for (int64_t r = task * per_task_; r < last_row(task); ++r) {
+      const float* w = from_ + r * row_;
+      if (side_by_side_) {
+        for (int64_t e = 0; e < row_; ++e) {
+          const float v = std::abs(w[e]);
+          top[static_cast<size_t>(e)] = std::max(top[static_cast<size_t>(e)], v);
+          bad[e % kLanes] += v * 0;
+        }
+        continue;
+      }
+      float most[kLanes] = {};
+      for (int64_t i = 0; i < row_; i += kLanes) {
+        const int64_t from = std::min(i, std::max<int64_t>(row_ - kLanes, 0)), lanes = std::min(kLanes, row_);
+        for (int64_t k = 0; k < lanes; ++k) {
+          const float v = std::abs(w[from + k]);
+          most[k] = std::max(most[k], v);
+          bad[k] += v * 0;
+        }
+      }
+      float& to = top[scale_of(r)];
+      for (const float m : most) to = std::max(to, m);
     }
-    top[e] = most;
-  });
-  if (!finite) return std::nullopt;
-  auto quant = std::make_shared<Quantization>();
-  quant->axis = axis;
-  quant->scale.clear();
-  for (const float most : top) quant->scale.push_back(std::isnormal(most / 127.0f) ? most / 127.0f : 1.0f);
-  double error = 0, norm = 0;
-  each_row([&](size_t e, int64_t at) {
-    const float scale = quant->scale[e], inverse = 1 / scale;
-    float lost = 0, all = 0;
-    for (int64_t i = at; i < at + view.inner; ++i) {
-      const float d = whole(from[i] * inverse) * scale - from[i], times = weight ? weight[i] : 1.0f;
-      lost += d * d * times;
-      all += from[i] * from[i] * times;
+    for (const float b : bad) top[0] += b;
+    return top;
+  }
+
+  Errors errors_of(int64_t task, const std::vector<float>& scales) const {
+    Errors sum;
+    std::vector<float> inverse;
+    for (const float s : scales) inverse.push_back(1 / s);
+    for (int64_t r = task * per_task_; r < last_row(task); ++r) {
+      const float *w = from_ + r * row_, *weight = weight_ ? weight_ + r * row_ : nullptr;
+      const size_t s = scale_of(r), step = side_by_side_ ? 1 : 0;
+      float lost[kLanes] = {}, all[kLanes] = {};
+      const auto one = [&](int64_t i, int64_t lane) {
+        const size_t at = s + step * static_cast<size_t>(i);
+        const float d = whole(w[i] * inverse[at]) * scales[at] - w[i], times = weight ? weight[i] : 1.0f;
+        lost[lane] += d * d * times;
+        all[lane] += w[i] * w[i] * times;
+      };
+      int64_t i = 0;
+      for (; i + kLanes <= row_; i += kLanes)
+        for (int64_t k = 0; k < kLanes; ++k) one(i + k, k);
+      for (; i < row_; ++i) one(i, 0);
+      for (int64_t k = 0; k < kLanes; ++k) sum.lost += static_cast<double>(lost[k]), sum.norm += static_cast<double>(all[k]);
     }
-    error += static_cast<double>(lost);
-    norm += static_cast<double>(all);
-  });
-  return CodeChoice{DType::i8, std::move(quant), norm > 0 ? error / norm : 0};
-}
+    return sum;
+  }
+
+  const float *from_, *weight_;
+  int64_t axis_;
+  AxisView view_;
+  bool side_by_side_ = false;
+  int64_t row_ = 0, rows_ = 0, per_task_ = 1, tasks_ = 0;
+};
 
 // The codes of all blocks found one way, and what they cost together.
 struct Found {
@@ -211,7 +281,7 @@ CodeChoice choice_of(const Found& found, DType dtype, const CodeForm& form, doub
 
 std::optional<CodeChoice> choose_codes(const Tensor& w, const CodeForm& form, const Tensor* importance) {
   if (w.elements() == 0) return std::nullopt;
-  if (form.block == 0 && form.dtype == DType::i8) return bytes_by_index(w, form.axis, importance);
+  if (form.block == 0 && form.dtype == DType::i8) return BytesByIndex(w, form.axis, importance).choose();
   require(form.axis >= 0 && form.block > 0, ErrorKind::internal, "four bits come in blocks");
   const Blocks blocks(w, form, importance);
   const auto count = static_cast<size_t>(blocks.count());

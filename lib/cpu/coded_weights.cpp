@@ -42,8 +42,15 @@ class Packer {
       const int64_t k = b * form_.block, count = std::min(form_.block, form_.k - k);
       for (int64_t j = 0; j < columns; ++j) head(to, b, j, first + j);
       uint8_t* codes = to + form_.head_bytes();
-      for (int64_t j = 0; j < columns; ++j)
-        for (int64_t i = 0; i < count; ++i) put(codes + i * form_.row_bytes(), j, code_at((k + i) * w_.k_step + (first + j) * w_.n_step) + shift_);
+      if (form_.bits == 8 && w_.n_step == 1)  // as they lie
+        for (int64_t i = 0; i < count; ++i) {
+          const uint8_t* from = bytes_ + (k + i) * w_.k_step + first;
+          uint8_t* row = codes + i * form_.row_bytes();
+          for (int64_t j = 0; j < columns; ++j) row[j] = static_cast<uint8_t>(from[j] + shift_);
+        }
+      else
+        for (int64_t j = 0; j < columns; ++j)
+          for (int64_t i = 0; i < count; ++i) put(codes + i * form_.row_bytes(), j, code_at((k + i) * w_.k_step + (first + j) * w_.n_step) + shift_);
       to = codes + count * form_.row_bytes();
     }
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <set>
 
 #include "lib/flow/doubts.h"
@@ -20,6 +21,7 @@ namespace onecard {
 namespace {
 
 constexpr uint64_t kSelfCheckSeed = 1;
+constexpr int64_t kMostCompared = int64_t{2} << 30;  // bytes of the original's weights that are run without being asked
 constexpr int64_t kSmallSample = int64_t{64} << 10,
                   kSampleShare = 20;  // a sample of more bytes, and of more than a 20th of the weights, is not stored
 
@@ -77,6 +79,11 @@ class ReadPages {
     for (const auto& file : files_) file->release(file->bytes());
     read_ = 0;
   }
+  void after(const Tensor& constant) {
+    const std::lock_guard lock(mutex_);
+    read_ += constant.bytes();
+    if (read_ > kResident) release();
+  }
   // After a step that read these constants.
   void after(const PlanStep& step) {
     if (!step.node) return;
@@ -89,6 +96,7 @@ class ReadPages {
   static constexpr int64_t kResident = int64_t{128} << 20;
   const std::vector<std::shared_ptr<const MappedFile>>& files_;
   int64_t read_ = 0;
+  std::mutex mutex_;
 };
 
 std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options,
@@ -200,6 +208,7 @@ std::string manifest(const OptimizeRequest& request, const OptimizeResult& resul
 OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress) {
   OptimizeResult result;
   ReadPages pages(request.source_files);
+  request.has_read = [&pages](const Tensor& t) { pages.after(t); };
   result.source_bytes = request.source_bytes;
   result.memory_limit_bytes = request.memory_limit_bytes;
 
@@ -214,7 +223,11 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     result.self_check_skipped = e.what();
   }
   if (draws_random_numbers(*request.source)) in.reset(), result.self_check_skipped = "the model draws random numbers";
-  if (in) {
+  const bool too_large = constant_bytes(*request.source) > kMostCompared && !request.samples && !request.verify_passes;
+  if (in && too_large)
+    result.notes.push_back("the original was not run beside the result: its weights take more than " + std::to_string(kMostCompared >> 20) +
+                           " MiB, and no samples were given (--data PATH)");
+  else if (in) {
     progress("original answer", 0);
     const OneThread one;
     std::string why_not;

@@ -42,6 +42,7 @@ struct OptimizeRequest {
   PruneScore prune_score = PruneScore::automatic;
   bool repair = true;                                        // of what pruning leaves, by least squares, when there are samples
   std::optional<CalibrationMethod> calibration;              // nothing: recipes compete, or what the cache has
+  std::function<void(const Tensor&)> has_read;  // told after a large constant was read
   std::string options_text;                                  // the options that decide the bytes, for the manifest
   const SampleSource* samples = nullptr;                     // needed with int8 activations
   std::vector<std::pair<std::string, std::string>> carry;    // OUT, IN

@@ -136,6 +136,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   context.weight_block = request.weight_block;
   context.activations = request.activations;
   context.floats = request.floats;
+  context.has_read = request.has_read;
   std::unique_ptr<AccuracyMeter> meter;
   if (request.guard) {
     progress("original answers", 0);
@@ -164,7 +165,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   require(!stop || done.stopped, ErrorKind::usage, "--stop-after ", stop ? stop->pass : "", ":", stop ? stop->occurrence : 0,
           " is never reached: the pass ran ", done.runs_of_stop, done.runs_of_stop == 1 ? " time" : " times");
   if (request.prune.amount > 0) result.pruned = context.pruned;
-  result.notes = std::move(context.notes);
+  result.notes.insert(result.notes.end(), context.notes.begin(), context.notes.end());
   result.details = std::move(context.details);
   result.nodes_after = count_nodes(graph);
   return graph;

@@ -49,8 +49,35 @@ class Runs {
 
 template <class F>
 void each_part(int64_t elements, F&& f) {
-  parallel_for((elements + kGrain - 1) / kGrain, 1,
-               [&](int64_t begin, int64_t end) { f(begin * kGrain, std::min(elements, end * kGrain)); });
+  parallel_for((elements + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end) { f(begin * kGrain, std::min(elements, end * kGrain)); });
+}
+
+// The same for bytes from f32, as loops that become vector instructions: adding and taking away kRound rounds half to even what is below 2^22 in
+// magnitude, which what is inside the range is.
+template <class Scale>
+void bytes_of(const float* x, int64_t count, const Scale& scale, float zero, IntegerRange range, uint8_t* to) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+  const float low = static_cast<float>(range.low) - zero, high = static_cast<float>(range.high) - zero;
+  const auto not_a_number = static_cast<float>(range.saturate(0));
+  for (int64_t i = 0; i < count; ++i) {
+    const float r = x[i] / scale(i), inside = r < low ? low : r > high ? high : r;
+    const float code = (inside + kRound) - kRound + zero;
+    to[i] = static_cast<uint8_t>(static_cast<int32_t>(r == r ? code : not_a_number));
+  }
+}
+constexpr int32_t kMostZero = 1 << 20;  // a zero point beyond would need more digits than that
+
+void bytes_of(const float* x, const Runs& runs, const Quantization& q, IntegerRange range, int64_t begin, int64_t end, uint8_t* to) {
+  runs.each(begin, end, [&](int64_t first, int64_t count, size_t scale) {
+    const auto zero = static_cast<float>(q.zero_at(scale));
+    uint8_t* at = to + (first - begin);
+    if (runs.one_scale())
+      bytes_of(
+          x + first, count, [s = q.scale[scale]](int64_t) { return s; }, zero, range, at);
+    else
+      bytes_of(
+          x + first, count, [s = q.scale.data() + scale](int64_t i) { return s[i]; }, zero, range, at);
+  });
 }
 
 // Codes of elements [begin, end) of x, as numbers.
@@ -65,15 +92,28 @@ void codes_of(const T* x, const Runs& runs, const Quantization& q, IntegerRange 
   });
 }
 
+void codes_into(const Tensor& x, const Quantization& q, DType dtype, uint8_t* to) {
+  const auto range = integer_range(dtype);
+  const Runs runs(x.dims(), q);
+  // Zero points that differ within a run are left to the plain loop.
+  const bool one_zero = q.zero_point.size() <= 1 || runs.one_scale();
+  const bool small = std::all_of(q.zero_point.begin(), q.zero_point.end(), [](int32_t z) { return std::abs(z) <= kMostZero; });
+  visit_float(x.dtype(), [&]<class T>(TypeTag<T>) {
+    const T* from = x.data<T>().data();
+    each_part(x.elements(), [&](int64_t begin, int64_t end) {
+      if constexpr (std::is_same_v<T, float>)
+        if (one_zero && small) return bytes_of(from, runs, q, range, begin, end, to + begin);
+      codes_of(from, runs, q, range, begin, end, to + begin);
+    });
+  });
+}
+
 void quantize_into(const Tensor& x, const Quantization& q, Tensor& y) {
+  if (info(y.dtype()).bits == 8) return codes_into(x, q, y.dtype(), reinterpret_cast<uint8_t*>(y.raw()));
   const auto range = integer_range(y.dtype());
   const Runs runs(x.dims(), q);
   visit_float(x.dtype(), [&]<class T>(TypeTag<T>) {
     const T* from = x.data<T>().data();
-    if (info(y.dtype()).bits == 8) {
-      auto* to = reinterpret_cast<uint8_t*>(y.raw());
-      return each_part(x.elements(), [&](int64_t begin, int64_t end) { codes_of(from, runs, q, range, begin, end, to + begin); });
-    }
     each_part(x.elements(), [&](int64_t begin, int64_t end) {  // parts begin at whole bytes
       std::vector<int32_t> codes(static_cast<size_t>(end - begin));
       codes_of(from, runs, q, range, begin, end, codes.data());
@@ -125,8 +165,8 @@ void require_quantization(const TensorType& x, DType dtype, const Quantization& 
     require(!extent.is_number() || static_cast<size_t>(extent.number()) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales along axis ",
             q.axis, " of ", x.text());
   } else if (x.shape.is_static()) {
-    require(static_cast<size_t>(element_count(scale_dims(x.shape.numbers(), q))) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales for blocks of ", q.block, " in ",
-            x.text());
+    require(static_cast<size_t>(element_count(scale_dims(x.shape.numbers(), q))) == q.scale.size(), ErrorKind::model, q.scale.size(),
+            " scales for blocks of ", q.block, " in ", x.text());
   }
 }
 
@@ -136,6 +176,12 @@ Tensor quantize_tensor(const Tensor& x, DType dtype, const QuantizationPtr& quan
   Tensor y(TensorType(dtype, Shape::of(x.dims()), quant));
   quantize_into(x, *quant, y);
   return y;
+}
+
+void quantize_bytes(const Tensor& x, DType dtype, const Quantization& quant, std::span<std::byte> to) {
+  require_quantization(x.type(), dtype, quant);
+  require(info(dtype).bits == 8 && to.size() == static_cast<size_t>(x.elements()), ErrorKind::internal, "a byte for each element");
+  codes_into(x, quant, dtype, reinterpret_cast<uint8_t*>(to.data()));
 }
 
 void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to) {

@@ -29,6 +29,8 @@ Dims scale_dims(const Dims& dims, const Quantization& q);
 void require_quantization(const TensorType& x, DType dtype, const Quantization& q);
 // A float constant stored as integers of the given quantization, and back.
 Tensor quantize_tensor(const Tensor& x, DType dtype, const QuantizationPtr& quant);
+// The same of bytes, put where they are wanted: `to` has x's elements.
+void quantize_bytes(const Tensor& x, DType dtype, const Quantization& quant, std::span<std::byte> to);
 Tensor dequantize_tensor(const Tensor& x);
 // The same for elements [begin, begin + to.size()) alone.
 void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kKeptElements = int64_t{1} << 18;  // of a site's values
 constexpr int64_t kMostRuns = 4;                     // of a body in one sample that keep their full share of them
-constexpr double kGoodEnough = 30;                   // dB: no layer need stay in float
+constexpr double kGoodEnough = 36;                   // dB: no layer need stay in float
 constexpr double kGain = 0.7;                        // dB that a layer in float must bring
 constexpr size_t kSmall = 20;                        // layers: half of a network below may stay in float
 constexpr size_t kProbes = 3;                        // samples on which single layers are judged
