@@ -19,6 +19,7 @@ class ByteDevice : public HostDevice {
   ByteDevice() : cpu_(make_cpu_device(0)) {
     kernels_.push_back(make_conv_depthwise_bytes_kernel(nullptr));
     kernels_.push_back(make_conv_bytes_kernel(nullptr));
+    kernels_.push_back(make_conv_transpose_bytes_kernel(nullptr));
     kernels_.push_back(make_matmul_bytes_kernel(nullptr));
     kernels_.push_back(make_matmul_integer_kernel(nullptr));
     kernels_.push_back(make_conv_integer_kernel(nullptr));
@@ -145,6 +146,83 @@ TEST(ByteConv, PerChannel) {
       "cpu.conv_depthwise_int8");
 }
 
+const struct TransposedCase {
+  const char *x, *w, *fields;
+  int64_t group = 1;
+} kTransposed[] = {
+    {"1,24,8,10", "24,24,2,2", "strides=[2,2]"},
+    {"2,24,5,7", "24,1,2,2", "strides=[2,2]"},
+    {"1,16,6,5", "16,32,3,3", "strides=[2,2], pads=[1,1,1,1], output_padding=[1,1]"},
+    {"1,17,7,6", "17,13,3,3", "strides=[2,1], pads=[0,1,2,0]"},
+    {"2,5,6,7", "5,7,3,2", "dilations=[2,3], strides=[3,2], pads=[1,0,2,1]"},
+    {"1,8,4,4", "8,6,2,2", "strides=[5,4], output_padding=[2,3]"},
+    {"1,12,6,6", "12,5,3,3", "strides=[2,2], group=4", 4},
+    {"1,8,9,9", "8,1,3,3", "strides=[2,2], group=8", 8},
+    {"1,6,2,3,4", "6,20,2,2,2", "strides=[2,2,2], dilations=[2,1,3], group=2", 2},
+    {"1,4,3,4,5", "4,8,3,2,3", "strides=[2,1,2], pads=[1,0,2,1,1,0], output_padding=[1,0,1]"},
+    {"1,40,33", "40,24,5", "strides=[2], pads=[2,2], output_padding=[1]"},
+    {"1,3,140", "3,40,9", "strides=[8], pads=[4,4]"},
+    {"1,5,300", "5,3,4", "strides=[2], pads=[300,1], dilations=[5]"},
+    {"1,11,2,2", "11,70,2,2", "strides=[2,2]"},
+    {"1,3,17,15", "3,2,5,7", "pads=[3,3,3,3]"},
+    {"1,4,5,5", "4,3,2,2", "strides=[2,2], pads=[3,4,3,2]"},
+    {"1,8,5,6", "8,8,3,3", "auto_pad=same_upper, strides=[2,2]"},
+    {"1,8,5,6", "8,8,3,3", "strides=[2,2], output_shape=[12,10]"},
+    {"3,2,1,1", "2,1,1,1", ""},
+};
+std::string transposed_text(const TransposedCase& c, const std::string& x, const std::string& w, const std::string& extra = "") {
+  std::string fields = c.fields, kernel = c.w;
+  if (!extra.empty()) fields += (fields.empty() ? "" : ", ") + extra;
+  kernel = kernel.substr(kernel.find(',') + 1);
+  const std::string outputs = std::to_string(std::stoll(kernel) * c.group);
+  return "graph(%x: " + typed(x, c.x) + ", %kw: " + typed(w, c.w) + ", %kb: i32[" + outputs +
+         "]{scale=[0.015625], zero=[0]}) { %y = conv_transpose(%x, %kw, %kb) {" + fields + "} return %y }";
+}
+void check_transposed_types(const TransposedCase& c) {
+  for (size_t i = 0; i < std::size(kBytes); ++i)
+    for (const size_t step : {0, 1, 3}) check(transposed_text(c, kBytes[i], kBytes[(i + step) % std::size(kBytes)]), "cpu.conv_transpose_int8");
+}
+TEST(ByteConvTranspose, GeometryAndTypes) {
+  for (const TransposedCase& c : kTransposed) check_transposed_types(c);
+}
+TEST(ByteConvTranspose, LongSums) {
+  for (const char* x : kBytes)
+    check(transposed_text({"1,300,3,5", "300,70,3,3", "strides=[2,2]"}, x, kBytes[3]), "cpu.conv_transpose_int8", Match::close);
+}
+TEST(ByteConvTranspose, Ends) {
+  for (const size_t i : {0, 1, 2, 3, 6})
+    for (const char* f : {"relu", "clip(-3,6)", "silu(1)", "gelu", "hard_swish", "sigmoid", "tanh", "leaky_relu(0.1)"})
+      check(transposed_text(kTransposed[i], "i8{scale=[0.001], zero=[3]}", kBytes[5], std::string("activation=") + f), "cpu.conv_transpose_int8",
+            Match::close);
+  check(
+      "graph(%x: u8[1,9,4,5]{scale=[0.5], zero=[9]}, %kw: i8[9,6,3,3]{scale=[0.25], zero=[0]}, %kb: f32[6]) { %y = conv_transpose(%x, %kw, %kb) "
+      "{strides=[2,2]} return %y }",
+      "cpu.conv_transpose_int8", Match::close);
+}
+// The output channels of w lie along its axis 1, and each group has the same scales.
+TEST(ByteConvTranspose, PerChannel) {
+  for (const char* group : {"1", "2"})
+    for (const char* x : kBytes)
+      for (const char* zeros : {"[0]", "[-128,127,3]"})
+        check("graph(%x: " + typed(x, "1,4,5,6") + ", %kw: i8[4,3,5,5]{axis=1, scale=[0.5,2,0.125], zero=" + zeros +
+                  "}) { %y = conv_transpose(%x, %kw) {strides=[2,2], group=" + group + "} return %y }",
+              "cpu.conv_transpose_int8");
+}
+TEST(ByteConvTranspose, Refuses) {
+  ByteDevice device;
+  const auto why = [&](const char* x, const char* w, const char* name) {
+    const auto r = run_kernel_case(
+        device,
+        "graph(%x: " + typed(x, "1,4,5,6") + ", %" + name + ": " + typed(w, "4,3,2,2") + ") { %y = conv_transpose(%x, %" + name + ") return %y }",
+        Given::plain, 11);
+    EXPECT_EQ(r.kernel, "");
+    return r.why_not.empty() ? "" : r.why_not.front();
+  };
+  EXPECT_EQ(why(kBytes[0], kBytes[5], "w"), "cpu.conv_transpose_int8: w is not constant");
+  EXPECT_NE(why("f32", kBytes[5], "kw").find("x is not i8 or u8"), std::string::npos);
+  EXPECT_NE(why(kBytes[0], "i8{axis=0, scale=[1,2,4,8], zero=[0]}", "kw").find("per tensor or output channel"), std::string::npos);
+}
+
 const struct {
   const char *a, *b, *y, *fields;
 } kMatMuls[] = {
@@ -195,6 +273,10 @@ TEST(ByteMatMul, FarZeroPoints) {
   for (const char* x : {"u8{scale=[0.125], zero=[300]}", "i8{scale=[0.125], zero=[-129]}"}) {
     check(conv_text(kConvs[0], x, kBytes[1], "", ""), "cpu.conv_int8");
     check(conv_text(kConvs[2], x, kBytes[5], "", ""), "cpu.conv_int8");
+    for (const TransposedCase& c : kTransposed) {
+      check(transposed_text(c, x, kBytes[1]), "cpu.conv_transpose_int8");
+      check(transposed_text(c, kBytes[2], x), "cpu.conv_transpose_int8");
+    }
     check("graph(%a: " + typed(x, "13,37") + ", %kb: " + typed(kBytes[3], "37,19") + ") { %y = matmul(%a, %kb) return %y }", "cpu.matmul_int8");
   }
 }
@@ -207,6 +289,7 @@ TEST(ByteTargets, AllAgree) {
     SCOPED_TRACE(hwy::TargetName(left & -left));
     check_conv_types(kConvs[3], "cpu.conv_int8");
     check_conv_types(kDepthwise[1], "cpu.conv_depthwise_int8");
+    for (const TransposedCase& c : kTransposed) check_transposed_types(c);
     check("graph(%a: u8[13,37]{scale=[0.5], zero=[9]}, %kb: i8[37,19]{scale=[0.25], zero=[3]}) { %y = matmul(%a, %kb) {activation=relu} return %y }",
           "cpu.matmul_int8");
     check("graph(%a: u8[13,37], %kb: u8[37,19], %za: u8[]) { %y = matmul_integer(%a, %kb, %za) return %y }", "cpu.matmul_integer");
