@@ -59,7 +59,7 @@ int64_t run_on_copy(const PassInfo& pass, Graph& copy, PassContext& context, int
 int64_t run_on_bodies(const PassInfo& pass, Graph& graph, Node& node, PassContext& context, int depth) {
   return change_bodies(graph, node, [&](Graph& body) {
     PassContext inner = context;
-    inner.ranges.clear();                             // names in a body are its own
+    inner.ranges.clear();                             // seen in the main graph
     inner.notes.clear();
     inner.details.clear();
     const int64_t here = run_on_copy(pass, body, inner, depth + 1);

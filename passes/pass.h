@@ -49,6 +49,7 @@ struct PrunedWeight {
 struct PruneSummary {
   PrunePattern pattern = PrunePattern::any;
   int64_t weights = 0, changed = 0, elements = 0, zeros = 0;
+  int64_t tables_left = 0;                            // lookup tables that were not pruned for being such
   std::vector<PrunedWeight> each;
 };
 

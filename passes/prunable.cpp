@@ -100,13 +100,17 @@ class Collector {
     return out;
   }
 
+  int64_t tables_left() const { return tables_left_; }
+
  private:
-  void leave_tables(std::vector<Prunable>& weights, std::vector<std::string>& notes) const {
+  void leave_tables(std::vector<Prunable>& weights, std::vector<std::string>& notes) {
     const auto is_table = [](const Prunable& w) { return w.table; };
-    if (options_.tables == PruneTables::prune || !options_.only.empty() || !options_.alone.empty() || std::all_of(weights.begin(), weights.end(), is_table)) return;
+    if (options_.tables == PruneTables::prune || !options_.only.empty() || !options_.alone.empty() ||
+        std::all_of(weights.begin(), weights.end(), is_table))
+      return;
     for (const Prunable& w : weights)
       if (w.table) notes.push_back("not pruned, a lookup table, whose zeros cost more than they save: " + w.name);
-    std::erase_if(weights, is_table);
+    tables_left_ = static_cast<int64_t>(std::erase_if(weights, is_table));
   }
 
   struct Found {
@@ -167,6 +171,7 @@ class Collector {
   std::vector<Found> found_;
   std::map<const Tensor*, size_t> place_;  // looked up, never iterated
   std::vector<char> only_used_, skip_used_;
+  int64_t tables_left_ = 0;
 };
 
 int64_t put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& made, int depth) {
@@ -189,10 +194,12 @@ int64_t put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& mad
 
 }  // namespace
 
-std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& options, std::vector<std::string>& notes) {
+std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& options, std::vector<std::string>& notes, int64_t* tables_left) {
   Collector all(options);
   all.add(graph, 0);
-  return all.chosen(notes);
+  std::vector<Prunable> chosen = all.chosen(notes);
+  if (tables_left) *tables_left = all.tables_left();
+  return chosen;
 }
 
 void put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& made) { put_pruned(graph, made, 0); }

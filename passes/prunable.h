@@ -21,7 +21,9 @@ struct Prunable {
 // The prunable weights of the graph and of the bodies in it, in the order of their first use: constant floats of rank 2 or more of conv,
 // conv_transpose, matmul (b), W and R of lstm, gru and rnn, and tables of gather, that the options' globs choose. Filter banks are left out, with a
 // note. Raises usage when a glob fits no weight, or nothing is left.
-std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& options, std::vector<std::string>& notes);
+// `tables_left`, where not null, receives how many tables were left out for being such.
+std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& options, std::vector<std::string>& notes,
+                                       int64_t* tables_left = nullptr);
 
 // Puts these in the place of the weights they are made from, in the graph and its bodies.
 void put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& made);

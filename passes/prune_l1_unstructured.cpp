@@ -247,10 +247,10 @@ Tensor pruned(const Prunable& w, const PruneOptions& asked, int64_t count) {
 int64_t prune_l1_unstructured(Graph& graph, PassContext& context) {
   const PruneOptions& asked = context.prune;
   if (!(asked.amount > 0) || asked.amount > 1) return 0;
-  const std::vector<Prunable> weights = prunable_weights(graph, asked, context.notes);
+  PruneSummary done;
+  const std::vector<Prunable> weights = prunable_weights(graph, asked, context.notes, &done.tables_left);
   const bool fours = asked.pattern == PrunePattern::two_of_four;
   const std::vector<int64_t> counts = fours ? std::vector<int64_t>(weights.size()) : counts_of(weights, asked);
-  PruneSummary done;
   done.pattern = asked.pattern;
   std::map<const Tensor*, ConstTensor> made;
   for (size_t i = 0; i < weights.size(); ++i) {

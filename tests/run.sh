@@ -50,6 +50,7 @@ fi
 if [ -d ../shared/accept ]; then
   run "accuracy guard" $python tests/e2e/guard.py build/release/onecard
   run "golden networks" $python ../shared/accept/goldens.py build/release/onecard
+  [ "$quick" = --quick ] || run "integer sums" $python tests/e2e/integer_sums.py build/release ../shared/models
   run "hostile files" $python ../shared/accept/robust.py build/release/onecard --count 40
 else
   skip "accuracy guard" "../shared is not beside the checkout"

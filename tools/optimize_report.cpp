@@ -179,7 +179,7 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
     j["self_check"] = nullptr;
     j["self_check_skipped"] = r.self_check_skipped;
   } else {
-    j["self_check"] = {{"input", r.self_check_input}};
+    j["self_check"] = {{"input", r.self_check_input}, {"stored", r.self_check_stored}};
     j["accuracy"] = ordered_json::array();
     for (const auto& d : r.self_check) j["accuracy"].push_back({{"name", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
   }

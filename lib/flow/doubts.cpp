@@ -43,7 +43,7 @@ void look_for_doubts(const OptimizeRequest& request, const GraphPtr& shipped, De
   result.warnings = sample_warnings(look_at_samples(*request.source, *request.samples, carry, workers));
   if (draws_random_numbers(*request.source)) return;  // no answer of it is the same twice
   try {
-    result.held_out = measure_held_out(request.source, shipped, device, workers, *request.samples, carry);
+    result.held_out = measure_held_out(request.source, shipped, device, workers, *request.samples, carry, result.sample_use);
   } catch (const Error& e) {
     if (e.kind != ErrorKind::model) throw;
     result.warnings.push_back(std::string("the accuracy could not be measured: ") + e.what());

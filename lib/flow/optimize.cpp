@@ -198,7 +198,7 @@ std::string manifest(const OptimizeRequest& request, const OptimizeResult& resul
   for (const auto& w : result.warnings) j["warnings"].push_back(w);
   if (request.memory_limit_bytes) j["memory_limit_bytes"] = *request.memory_limit_bytes;
   j["weight_bytes_source"] = result.weight_bytes_source;
-  j["self_check"] = result.self_check_input.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(result.self_check_input);
+  j["self_check"] = result.self_check_stored.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(result.self_check_stored);
   for (const auto& d : result.self_check) j["distance"].push_back({{"output", d.name}, {"range_error", d.range_error}, {"cosine", d.cosine}});
   return j.dump(1);
 }
@@ -267,7 +267,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     const OneThread one;
     std::string why_not;
     if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not))
-      result.self_check_input = in->text, check = make_self_check(*optimized, std::move(*in), original, *own, result.self_check);
+      result.self_check_input = result.self_check_stored = in->text,
+      check = make_self_check(*optimized, std::move(*in), original, *own, result.self_check);
     else result.self_check_skipped = why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
@@ -277,8 +278,9 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     std::string why_not;
     std::vector<OutputDistance> none;
     CheckInput seeded = random_input(*optimized, sizes);
+    const std::string text = seeded.text;
     if (const auto own = own_answers(optimized, device, seeded, request.memory_limit_bytes, pages, why_not))
-      check = make_self_check(*optimized, std::move(seeded), {}, *own, none);
+      check = make_self_check(*optimized, std::move(seeded), {}, *own, none), result.self_check_stored = text;
   }
   pages.release();
   progress("writing", 0);

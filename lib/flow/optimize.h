@@ -69,6 +69,7 @@ struct OptimizeResult {
   std::vector<PassRecord> passes;
   std::vector<RecipeRecord> recipes;        // what compression tried
   std::optional<GuardResult> guard;         // with its price list
+  std::optional<SampleUse> sample_use;      // by compression
   std::optional<HeldOut> held_out;          // of lossy work with samples
   std::optional<RunTimes> run_times;        // of lossy work, on the self-check's input
   std::vector<std::string> warnings;        // what may be wrong, and what to do about it
@@ -81,7 +82,8 @@ struct OptimizeResult {
   std::optional<int64_t> memory_limit_bytes;
   std::vector<OutputDistance> self_check;                  // empty: no sample could be run
   std::string self_check_skipped;                          // why, when it is empty
-  std::string self_check_input;                            // "seed 1" or the sample's name
+  std::string self_check_input;                            // what these distances are of: "seed 1" or the sample's name
+  std::string self_check_stored;                           // what the file holds: the same, or a seed where the sample is large
   std::vector<std::pair<std::string, int64_t>> encodings;  // stored bytes by encoding
 };
 

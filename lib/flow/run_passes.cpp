@@ -94,6 +94,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   context.prune.tables = done.recipe.tables;
   context.prune.costs = done.recipe.costs;
   result.survival = done.survival;
+  result.sample_use = std::move(done.use);
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);
@@ -147,7 +148,7 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   progress("passes", 0);
   PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
   add_records(result, std::move(done.records));
-  result.two_of_four = weights_in_two_of_four(graph);
+  result.two_of_four = weights_in_two_of_four(graph, request.has_read);
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (meter && !done.stopped) {
     guard_passes(request, device, graph, request.prune.amount > 0 ? float_network(request, {}).graph : nullptr, *meter, progress, context, result);

@@ -35,10 +35,14 @@ bool follows(const Prunable& w) {
 
 }  // namespace
 
-int64_t weights_in_two_of_four(const Graph& graph) {
+int64_t weights_in_two_of_four(const Graph& graph, const std::function<void(const Tensor&)>& has_read) {
   std::vector<std::string> notes;
   const std::vector<Prunable> weights = prunable_weights(graph, {}, notes);
-  return std::count_if(weights.begin(), weights.end(), [](const Prunable& w) { return follows(w); });
+  return std::count_if(weights.begin(), weights.end(), [&](const Prunable& w) {
+    const bool yes = follows(w);
+    if (has_read) has_read(*w.constant);
+    return yes;
+  });
 }
 
 }  // namespace onecard

@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "lib/ir/text.h"
+#include "lib/ir/parse_quantization.h"
 
 namespace onecard {
 
@@ -14,57 +14,6 @@ constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxSeededElements = int64_t{1} << 22;  // of constants that text leaves to the seed
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-' || c == '+'; }
-
-template <class T>
-void parse_list(TextReader& in, std::vector<T>& v) {
-  v.clear();
-  in.expect('[');
-  while (!in.accept(']')) {
-    T item{};
-    parse_value(in, item);
-    v.push_back(std::move(item));
-    if (!in.accept(',')) { in.expect(']'); break; }
-  }
-}
-
-// A numbered constant of as many numbers as a tensor of this type has blocks: "f16#7".
-ConstTensor parse_block_numbers(TextReader& in, const TensorType* type, const Quantization& q) {
-  const DType dtype = dtype_from_name(in.word());
-  in.expect('#');
-  const int64_t number = in.integer();
-  const bool numbers = is_integer(dtype) || dtype == DType::f16 || dtype == DType::f32;
-  const bool known = numbers && type && type->shape.is_static() && q.axis >= 0 && q.axis < type->shape.rank() && q.block > 0;
-  if (!known || !in.options().constant_at) in.error("numbered scales and zero points belong to the blocks of a constant");
-  Dims dims = type->shape.numbers();
-  int64_t& extent = dims[static_cast<size_t>(q.axis)];
-  extent = extent / q.block + (extent % q.block != 0);
-  return materialize(in.options().constant_at(number, TensorType(dtype, Shape{Dim(element_count(dims))})));
-}
-
-// Reads a quantization between its braces; `type`: of the tensor it belongs to, null where it stands alone.
-QuantizationPtr parse_quantization(TextReader& in, const TensorType* type) {
-  auto q = std::make_shared<Quantization>();
-  in.expect('{');
-  while (!in.accept('}')) {
-    const std::string key = in.word();
-    in.expect('=');
-    if (key == "axis") q->axis = in.integer();
-    else if (key == "block") q->block = in.integer();
-    else if (key == "scale" && in.peek() == '[') parse_list(in, q->scale);
-    else if (key == "scale") {
-      const std::vector<double> scales = to_doubles(*parse_block_numbers(in, type, *q));
-      q->scale.assign(scales.begin(), scales.end());
-    } else if (key == "zero") {
-      std::vector<int64_t> zeros;
-      if (in.peek() == '[') parse_list(in, zeros);
-      else zeros = to_ints(*parse_block_numbers(in, type, *q));
-      q->zero_point.assign(zeros.begin(), zeros.end());
-    } else in.error("unknown quantization field '" + key + "'");
-    in.accept(',');
-  }
-  if (q->scale.empty() || (q->zero_point.size() != 1 && q->zero_point.size() != q->scale.size())) in.error("a quantization needs scales and one zero point, or one each");
-  return q;
-}
 
 void fill_from_seed(Tensor& t, uint32_t seed) {
   std::mt19937 rng(seed);
@@ -144,7 +93,8 @@ std::string TextReader::quoted() {
       c = text_[at_++];
       if (c == 'x') {
         unsigned code = 0;
-        if (at_ + 2 > text_.size() || std::from_chars(text_.data() + at_, text_.data() + at_ + 2, code, 16).ec != std::errc()) error("bad \\x escape");
+        if (at_ + 2 > text_.size() || std::from_chars(text_.data() + at_, text_.data() + at_ + 2, code, 16).ec != std::errc())
+          error("bad \\x escape");
         at_ += 2;
         c = static_cast<char>(code);
       }
@@ -170,10 +120,22 @@ double TextReader::number() {
   peek();
   double v = 0;
   std::string_view rest = text_.substr(at_, 64);
-  if (rest.starts_with("nan")) { at_ += 3; return NAN; }
-  if (rest.starts_with("inf")) { at_ += 3; return INFINITY; }
-  if (rest.starts_with("-inf")) { at_ += 4; return -INFINITY; }
-  if (rest.starts_with("-nan")) { at_ += 4; return NAN; }
+  if (rest.starts_with("nan")) {
+    at_ += 3;
+    return NAN;
+  }
+  if (rest.starts_with("inf")) {
+    at_ += 3;
+    return INFINITY;
+  }
+  if (rest.starts_with("-inf")) {
+    at_ += 4;
+    return -INFINITY;
+  }
+  if (rest.starts_with("-nan")) {
+    at_ += 4;
+    return NAN;
+  }
   const auto [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), v);
   if (code == std::errc::invalid_argument) error("expected a number before '" + std::string(rest.substr(0, 24)) + "'");
   at_ += static_cast<size_t>(end - rest.data());
@@ -191,7 +153,10 @@ int64_t TextReader::integer() {
 
 TensorType TextReader::type() {
   TensorType t;
-  if (accept_word("absent")) { t.container = Container::none; return t; }
+  if (accept_word("absent")) {
+    t.container = Container::none;
+    return t;
+  }
   if (accept_word("seq")) t.container = Container::sequence;
   else if (accept_word("optseq")) t.container = Container::optional_sequence;
   else if (accept_word("opt")) t.container = Container::optional;
@@ -206,7 +171,10 @@ TensorType TextReader::type() {
     std::vector<Dim> dims;
     while (!accept(']')) {
       dims.push_back(Dim::parse(until(",]")));
-      if (!accept(',')) { expect(']'); break; }
+      if (!accept(',')) {
+        expect(']');
+        break;
+      }
     }
     t.shape = Shape(std::move(dims));
   }
@@ -248,7 +216,9 @@ class GraphReader {
     in_.expect('{');
     while (in_.peek() == '%') read_statement();
     if (!in_.accept_word("return")) in_.error("expected 'return'");
-    if (in_.peek() == '%') do graph_.outputs.push_back(known()); while (in_.accept(','));
+    if (in_.peek() == '%') do
+        graph_.outputs.push_back(known());
+      while (in_.accept(','));
     in_.expect('}');
     return std::move(graph_);
   }
@@ -276,7 +246,10 @@ class GraphReader {
       Value* v = graph_.add_input(name, in_.type());
       define(name, v);
       v->origin = origin(name);
-      if (!in_.accept(',')) { in_.expect(')'); break; }
+      if (!in_.accept(',')) {
+        in_.expect(')');
+        break;
+      }
     }
   }
   ConstTensor constant(const TensorType& type) {
@@ -321,7 +294,10 @@ class GraphReader {
     in_.expect('(');
     while (!in_.accept(')')) {
       in.push_back(in_.accept('_') ? nullptr : known());
-      if (!in_.accept(',')) { in_.expect(')'); break; }
+      if (!in_.accept(',')) {
+        in_.expect(')');
+        break;
+      }
     }
     auto op = in_.options().make_op(op_name);
     if (in_.accept('{'))
@@ -341,8 +317,10 @@ class GraphReader {
       node.outputs[i]->origin = std::move(origins[i]);
       if (!types[i]) continue;
       const TensorType& got = node.outputs[i]->type;
-      if (got.dtype != types[i]->dtype || got.container != types[i]->container) in_.error("%" + names[i] + " is " + got.text() + ", text says " + types[i]->text());
-      if (got.is_static() && types[i]->is_static() && !(got == *types[i])) in_.error("%" + names[i] + " is " + got.text() + ", text says " + types[i]->text());
+      if (got.dtype != types[i]->dtype || got.container != types[i]->container)
+        in_.error("%" + names[i] + " is " + got.text() + ", text says " + types[i]->text());
+      if (got.is_static() && types[i]->is_static() && !(got == *types[i]))
+        in_.error("%" + names[i] + " is " + got.text() + ", text says " + types[i]->text());
     }
   }
 

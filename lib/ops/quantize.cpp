@@ -23,7 +23,7 @@ class Runs {
     if (q.axis < 0) view_.inner = element_count(dims);
     else view_ = axis_view(dims, q.axis);
     block_ = std::max<int64_t>(q.block, 1);
-    blocks_ = q.block > 0 ? (view_.extent + block_ - 1) / block_ : 0;
+    blocks_ = q.block > 0 ? view_.extent / block_ + (view_.extent % block_ != 0) : 0;
     one_scale_ = view_.inner > 1 ? q.block == 0 : q.block > 0 || q.axis < 0;
   }
   bool one_scale() const { return one_scale_; }
@@ -193,7 +193,7 @@ void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to) {
   runs.each(begin, end, [&](int64_t first, int64_t count, size_t scale) {
     for (int64_t i = 0; i < count; ++i) {
       const size_t s = runs.one_scale() ? scale : scale + static_cast<size_t>(i), at = static_cast<size_t>(first + i - begin);
-      to[at] = static_cast<float>(codes[at] - q.zero_at(s)) * q.scale[s];
+      to[at] = static_cast<float>(int64_t{codes[at]} - q.zero_at(s)) * q.scale[s];
     }
   });
 }

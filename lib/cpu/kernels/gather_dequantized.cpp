@@ -41,7 +41,7 @@ std::optional<Table> table_of(const GatherDequantized& op, const KernelQuery& q)
   }
   if (s.block == 0 && s.axis == axis && view.outer == 1) return t;
   if (s.axis != rank - 1 || axis == rank - 1) return std::nullopt;
-  const int64_t last = dims.back(), block = std::max<int64_t>(s.block, 1), per_last = (last + block - 1) / block;
+  const int64_t last = dims.back(), block = std::max<int64_t>(s.block, 1), per_last = last / block + (last % block != 0);
   if (s.block == 0 || last == 0 || view.inner % last != 0 || (last % block != 0 && view.inner != last)) return std::nullopt;
   t.run = std::min(block, last);
   t.row_scales = view.inner / last * per_last;

@@ -50,6 +50,7 @@ Support supports(const MatMul& op, const KernelQuery& q) {
   if (!weights_of(op, q)) return no("b is not of 4 or 8 bits with a scale, one per column, or one per column and block: " + stored(q.in[1]));
   for (const size_t i : {size_t{2}, size_t{3}})
     if (q.has(i) && !is_float(q.in[i])) return no("bias or residual is not f32: " + q.in[i].text());
+  if (q.has(3) && q.in[3].shape != q.out[0].shape) return no("the residual is not of the output's shape: " + q.in[3].text());
   const MatMulShapes s = shapes_of(op, q);
   if (s.a.size() != 2) return no("b serves a batch of its own");
   if (q.has(2) && !s.bias_is_row && element_count(s.bias) != 1) return no("the bias is no row: " + q.in[2].text());

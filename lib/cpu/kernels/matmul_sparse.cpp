@@ -12,8 +12,8 @@
 namespace onecard {
 namespace {
 
-// Time / dense time, measured by bench/sparse_matmul.py, one thread, AVX-512, quiet: 4096 by 4096, 1 row: 0.68 with half of it zero and 0.58 with 80%
-// (floor by bytes read: 0.53, 0.23); 4 rows: 0.69 and 0.54; 8 rows, busy: 0.60 and 0.29; 16 rows: 1.06, so no more than 8. 1024 by 1024, 1 row: 0.67
+// Time / dense time, measured by bench/sparse_matmul.py, one thread, AVX-512, in turns on a machine in use: 4096 by 4096, 1 row: 0.68 with half of it zero and 0.58 with 80%
+// (floor by bytes read: 0.53, 0.23); 4 rows: 0.69 and 0.54; 8 rows: 0.60 and 0.29; 16 rows: 1.06, so no more than 8. 1024 by 1024, 1 row: 0.67
 // and 0.62. What stays in the second cache was not measured, nor were fewer zeros.
 constexpr SparseRule kRule{4 << 20, 8, 0.45};
 

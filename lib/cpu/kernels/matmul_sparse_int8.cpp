@@ -11,7 +11,7 @@
 namespace onecard {
 namespace {
 
-// Time / dense time, measured by bench/sparse_matmul.py, one thread, AVX-512 with VNNI: 4096 by 4096, 1 row: 0.71 with half of it zero and 0.51 with 80%
+// Time / dense time, measured by bench/sparse_matmul.py, one thread, AVX-512 with VNNI, in turns on a machine in use: 4096 by 4096, 1 row: 0.71 with half of it zero and 0.51 with 80%
 // (floor by bytes read: 0.62, 0.33); 2 rows: 0.78 and 0.52; 4 rows: above 1 before sums were taken in two streams and not measured since, so no more
 // than 2. 2048 by 2048, 1 row: 0.82 and 0.51. With AVX2 expanding bytes took 1.4 ms where reading the dense ones takes 0.6: there is no loop for it.
 constexpr SparseRule kRule{4 << 20, 2, 0.45};

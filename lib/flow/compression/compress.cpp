@@ -23,6 +23,7 @@ Compression compress(const CompressionRequest& request, const FloatPipeline& pip
                      const CompressionProgress& progress) {
   const Workbench bench(request, pipeline, device, samples, progress);
   Compression result;
+  result.use = bench.use;
   GraphPtr base = bench.dense;
   if (request.prune.amount > 0) {
     FoundPruning pruning = find_pruning(bench, result.tried);

@@ -49,6 +49,7 @@ struct CompressionRequest {
 
 // What was decided, to be handed to the passes.
 struct Compression {
+  SampleUse use;                         // which samples served what
   PruneRecipe recipe;
   std::optional<Survival> survival;  // of pruning
   FoundLayers found;

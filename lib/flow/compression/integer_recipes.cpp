@@ -11,14 +11,14 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kKeptElements = int64_t{1} << 18;  // of a site's values
-constexpr int64_t kMostRuns = 4;                     // of a body in one sample that keep their full share of them
-constexpr double kGoodEnough = 36;                   // dB: no layer need stay in float
-constexpr double kGain = 0.7;                        // dB that a layer in float must bring
-constexpr size_t kSmall = 20;                        // layers: half of a network below may stay in float
-constexpr size_t kProbes = 3;                        // samples on which single layers are judged
-constexpr int kTriesInVain = 3;                      // one after the other
-constexpr double kMostFloat = 0.1;                   // of the layers, and of the weights
+constexpr int64_t kKeptElements = int64_t{1} << 18;        // of a site's values
+constexpr int64_t kMostRuns = 4;                           // of a body in one sample that keep their full share of them
+constexpr double kGoodEnough = 36, kGoodEnoughSmall = 30;  // dB: no layer need stay in float; half of a small network is too much for little
+constexpr double kGain = 0.7;                              // dB that a layer in float must bring
+constexpr size_t kSmall = 20;                              // layers: half of a network below may stay in float
+constexpr size_t kProbes = 3;                              // samples on which single layers are judged
+constexpr int kTriesInVain = 3;                            // one after the other
+constexpr double kMostFloat = 0.1;                         // of the layers, and of the weights
 
 const char* name_of(RangeRule rule) {
   constexpr const char* kNames[] = {"smallest to largest", "clipped", "entropy", "99.99 percentile", "least mean square"};
@@ -56,7 +56,9 @@ class IntegerSearch {
       consider(tried(start.name + "; means matched", start.sites, {Weights::keep, Rounding::nearest, Means::match}, {}));
       consider(tried(start.name + "; rounded by error", start.sites, {Weights::keep, Rounding::by_error, Means::keep}, {}));
       consider(tried(start.name + "; rounded by error, means matched", start.sites, {Weights::keep, Rounding::by_error, Means::match}, {}));
-      if (best.decibels < kGoodEnough) raise_worst(best);
+      // What base itself lacks, no layer in float brings back.
+      const double most = base_ == bench_.dense ? INFINITY : bench_.decibels(base_) - kGain;
+      raise_worst(best, std::min(layers_.size() < kSmall ? kGoodEnoughSmall : kGoodEnough, most));
     }
     return settle(std::move(best));
   }
@@ -183,7 +185,8 @@ class IntegerSearch {
 
   // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of
   // many layers a tenth of them and of the weights at most.
-  void raise_worst(Candidate& best) {
+  void raise_worst(Candidate& best, double enough) {
+    if (best.decibels >= enough) return;
     std::vector<std::pair<double, const Layer*>> costs;
     int64_t elements = 0;
     std::vector<const Layer*> probed;
@@ -203,13 +206,15 @@ class IntegerSearch {
     bench_.weights->store.drop_unused();
     std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     const bool small = layers_.size() < kSmall;
-    const size_t most = small ? layers_.size() / 2 : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
+    // Of a small network half may be float, what was left alone counted.
+    const size_t all = find_layers(*base_).size(), alone_already = all - std::min(all, probed.size());
+    const size_t most = small ? std::max<size_t>(1, all / 2 - std::min(all / 2, alone_already)) : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
     const double most_elements = (small ? 0.5 : kMostFloat) * static_cast<double>(elements);
     const std::string stem = best.name;
     Candidate now = best;
     int64_t given_up = 0;
     int in_vain = 0;
-    for (size_t i = 0; i < costs.size() && now.skip.size() < most && now.decibels < kGoodEnough && in_vain < kTriesInVain; ++i) {
+    for (size_t i = 0; i < costs.size() && now.skip.size() < most && now.decibels < enough && in_vain < kTriesInVain; ++i) {
       const Layer& l = *costs[i].second;
       if (static_cast<double>(given_up + l.weight_elements()) > most_elements) continue;
       Candidate next = now;

@@ -12,6 +12,7 @@ namespace onecard {
 namespace {
 
 constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kFewest = 8;
+constexpr size_t kFittedToHeldOut = 8;  // so many fitted samples for each that is held out, where there are many
 constexpr size_t kCarryLookedAt = 4;
 constexpr double kBest = 120;    // dB: equal
 constexpr double kQuiet = 0.01;  // of the mean signal
@@ -53,7 +54,8 @@ std::vector<const Tensor*> pointers(const Sample& sample) {
 SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted) {
   SampleUse use;
   std::vector<size_t> rest;
-  const size_t held = order == SampleOrder::streams ? std::min(kMostHeldOutOfStream, count / 3) : std::min(kMostHeldOut, count / 4);
+  const size_t more = most_fitted / kFittedToHeldOut;
+  const size_t held = order == SampleOrder::streams ? std::min(std::max(kMostHeldOutOfStream, more), count / 3) : std::min(std::max(kMostHeldOut, more), count / 4);
   for (size_t i = 0; i < count; ++i) {
     const bool out =
         order == SampleOrder::streams ? i + held >= count : held > 0 && i % (count / held) == count / held - 1 && use.held_out.size() < held;

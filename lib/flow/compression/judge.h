@@ -13,7 +13,7 @@ struct SampleUse {
 };
 // `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
 enum class SampleOrder : uint8_t { apart, streams };
-// At most `most_fitted` serve the first end.
+// At most `most_fitted` serve the first end; where many may, more are held out as well.
 SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted);
 
 // What flows from one sample into the next, seen in the data: an input that equals an output of the sample before. Nothing when no input does.

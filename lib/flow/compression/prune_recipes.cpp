@@ -7,7 +7,6 @@
 #include "lib/flow/compression/input_norms.h"
 #include "lib/flow/compression/work.h"
 #include "lib/runtime/weights.h"
-#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -16,6 +15,7 @@ namespace {
 constexpr double kMostlyProducts = 0.5;  // of the elements of all weights: by |w| |x| is then worth a try
 constexpr double kTableLoss = 0.5;       // dB that zeros in lookup tables may cost
 constexpr double kMostWork = 4e11;       // multiplications of the runs that look at one weight after the other
+constexpr float kDearest = 1e18f;        // finite when multiplied by a weight
 constexpr size_t kProbes = 3;            // samples in each of them
 
 std::string name_of(const PruneRecipe& r) {
@@ -36,6 +36,7 @@ class PruneSearch {
     const auto consider = [&](PruneRecipe recipe) {
       const FloatNetwork pruned = with_zeros(recipe, bench_.request.prune.amount);
       names_ = pruned.pruned.each;
+      tables_left_ = pruned.pruned.tables_left;
       for (const std::optional<Weights> repair : {std::optional<Weights>(), std::optional(Weights::keep), std::optional(Weights::repair)}) {
         if (repair && !bench_.request.repair) continue;
         recipe.repair = repair;
@@ -99,8 +100,8 @@ class PruneSearch {
     return t;
   }
 
-  // What zeros in each weight alone cost, for each unit of what was dropped there: so much dearer is the next one. Null where these runs would take
-  // too long, or nothing is lost.
+  // What zeros in each weight alone cost, for each unit of what was dropped there: so much dearer is the next one. Where nothing was dropped, for it
+  // is zeros already, the next one is as dear as can be. Null where these runs would take too long.
   std::shared_ptr<const PruneCosts> costs_beside(const PruneRecipe& recipe) {
     const auto count = static_cast<double>(names_.size());
     const double work = work_of_run(bench_.dense_team.member(0), bench_.samples, bench_.use.held_out.at(0)) * count;
@@ -114,22 +115,20 @@ class PruneSearch {
       const FloatNetwork network = bench_.pipeline(options);
       const double dropped = network.pruned.each.empty() ? 0 : network.pruned.each[0].dropped;
       const double error = std::pow(10.0, -bench_.decibels_beside_others(network.graph, samples) / 10);
-      return dropped > 0 ? static_cast<float>(std::sqrt(error / dropped)) : 0.0f;
+      return dropped > 0 ? static_cast<float>(std::sqrt(error / dropped)) : kDearest;
     };
     in_order(static_cast<int64_t>(names_.size()), bench_.workers, alone, [&](int64_t i, float cost) {
       (*costs)[names_[static_cast<size_t>(i)].name] = cost;
+      bench_.weights->store.drop_unused();
       bench_.progress("weight by weight", static_cast<double>(i + 1) / count);
     });
-    bench_.weights->store.drop_unused();
     return costs;
   }
 
   // Tables that are only looked up take their share of the zeros where that costs next to nothing.
   void consider_tables(PruneTrial& best) {
     if (!bench_.request.prune.only.empty()) return;
-    std::vector<std::string> notes;
-    const std::vector<Prunable> weights = prunable_weights(*bench_.dense, bench_.request.prune, notes);
-    if (std::none_of(weights.begin(), weights.end(), [](const Prunable& w) { return w.table; })) return;
+    if (tables_left_ == 0) return;
     PruneRecipe recipe = best.recipe;
     recipe.tables = PruneTables::prune;
     PruneTrial t = tried(recipe, with_zeros(recipe, bench_.request.prune.amount).graph, "pruning", name_of(recipe));
@@ -159,6 +158,7 @@ class PruneSearch {
   const Workbench& bench_;
   std::vector<RecipeRecord>& tried_;
   std::shared_ptr<const InputNorms> norms_;
+  int64_t tables_left_ = 0;          // as they were, by the last network
   std::vector<PrunedWeight> names_;  // of the weights that the last network lost something in
 };
 
