@@ -4,6 +4,8 @@
 
 #include "lib/base/parallel.h"
 #include "lib/ops/movement.h"
+#include "lib/ops/operands.h"
+#include "lib/ops/quantize.h"
 #include "lib/ops/real_values.h"
 
 namespace onecard {
@@ -166,6 +168,19 @@ void Resize::reference(Inputs in, Outputs out) const {
     outer *= axis.out;
   }
   store_doubles(out[0], 0, values);
+}
+
+// Of integers: as one of floats between dequantize and quantize.
+std::vector<Value*> Resize::decompose(Graph& graph, Node& node) const {
+  const TensorType& y = node.output()->type;
+  if (!node.inputs[0]->type.quant || !y.quant) return {};
+  const NodesBefore before(graph, node);
+  Quantize back;
+  back.quant = y.quant;
+  back.dtype = y.dtype;
+  std::vector<Value*> in = node.inputs;
+  in[0] = before.add(Dequantize(), {in[0]});
+  return {before.add(back, {before.add(Resize(*this), std::move(in))})};
 }
 
 std::optional<OnnxForm> Resize::to_onnx(const Node& node) const {

@@ -39,6 +39,7 @@ struct Resize : OpBase<Resize> {
       field("cubic_a", &Resize::cubic_a), field("extrapolation", &Resize::extrapolation)};
   std::vector<TensorType> infer(const InferContext& in) const override;
   void reference(Inputs in, Outputs out) const override;
+  std::vector<Value*> decompose(Graph&, Node&) const override;
   std::optional<OnnxForm> to_onnx(const Node&) const override;
   static const std::span<const OnnxName> kOnnx;       // Resize, Upsample
   static std::vector<Value*> from_onnx(const OnnxNode& node);

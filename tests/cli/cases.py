@@ -142,6 +142,29 @@ with tempfile.TemporaryDirectory() as tmp:
     case("prune more than all", ["optimize", model, "-o", "z.onecard", "--prune", "1.5"], 2)
     case("a glob that names no weight", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-skip", "*", "--prune-only", "no.such*"], 2, err="--prune-only no.such*")
     case("globs that leave nothing", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-skip", "*"], 2, err="nothing to prune")
+    weights = {"w": np.random.default_rng(2).normal(size=(8, 2, 3, 3)).astype(np.float32), "s": np.ones(8, np.float32), "b": np.zeros(8, np.float32), "v": np.random.default_rng(3).normal(size=(4, 8, 3, 3)).astype(np.float32)}
+    chain = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("BatchNormalization", ["c", "s", "b", "b", "s"], ["n"]), helper.make_node("Relu", ["n"], ["r"]), helper.make_node("Conv", ["r", "v"], ["y"])]
+    image = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    made = helper.make_model(helper.make_graph(chain, "g", [image("x", [1, 2, 8, 8])], [image("y", [1, 4, 4, 4])], [onnx.numpy_helper.from_array(w, n) for n, w in weights.items()]), opset_imports=[helper.make_opsetid("", 17)])
+    made.ir_version = 8
+    onnx.save(made, "norm.onnx")
+    pathlib.Path("norm").mkdir()
+    for i in range(12):
+        np.savez(f"norm/{i:02d}.npz", x=np.random.default_rng(4 + i).normal(size=(1, 2, 8, 8)).astype(np.float32))
+    case("globs of what is folded later, with data", ["optimize", "norm.onnx", "-o", "n.onecard", "--prune", "0.5", "--prune-skip", "w", "--data", "norm", "--json"], 0,
+         then=lambda d: json.loads(d.stdout)["pruning"]["weights"] == 1 and json.loads(d.stdout)["run_ms"]["runs"] >= 1)
+    case("integers while running need no data", ["optimize", "norm.onnx", "-o", "n.onecard", "--precision", "int8-dynamic", "--json"], 0, then=lambda d: json.loads(d.stdout)["weight_bytes"] * 3 < json.loads(d.stdout)["weight_bytes_source"])
+    case("and run in integer kernels", ["inspect", "n.onecard", "--plan", "--device", "cpu"], 0, out="cpu.conv_dynamic")
+    case("weights of four bits in blocks of 64", ["optimize", model, "-o", "f.onecard", "--precision", "int4-weights", "--block-size", "64"], 0, out="in blocks of 64")
+    case("a block size of nothing", ["optimize", model, "-o", "z.onecard", "--block-size", "64"], 2, err="--block-size needs")
+    made.graph.node.insert(3, helper.make_node("Resize", ["r", "", "scales"], ["u"], mode="nearest"))
+    made.graph.node[4].input[0] = "u"
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([1, 1, 2, 2]), "scales"))
+    made.graph.output[0].CopyFrom(image("y", [1, 4, 10, 10]))
+    onnx.save(made, "resized.onnx")
+    case("integers that are resized", ["optimize", "resized.onnx", "-o", "n.onecard", "--precision", "int8", "--calibration", "minmax", "--data", "norm"], 0, out="speed: a run takes")
+    case("leave as ONNX", ["export", "n.onecard", "-o", "resized_int8.onnx"], 0, then=lambda d: [n.op_type for n in onnx.load("resized_int8.onnx").graph.node].count("Resize") == 1)
+    case("a precision that is none", ["optimize", model, "-o", "z.onecard", "--precision", "int9"], 2, err="int8-dynamic")
     case("globs without --prune", ["optimize", model, "-o", "z.onecard", "--prune-skip", "*"], 2, err="need --prune")
     case("wanda weighs by data", ["optimize", model, "-o", "z.onecard", "--prune", "0.5", "--prune-score", "wanda"], 2, err="--data")
     case("2:4 has no scope", ["optimize", model, "-o", "z.onecard", "--prune", "2:4", "--prune-scope", "global"], 2, err="--prune-scope")
