@@ -208,7 +208,8 @@ class IntegerSearch {
     const bool small = layers_.size() < kSmall;
     // Of a small network half may be float, what was left alone counted.
     const size_t all = find_layers(*base_).size(), alone_already = all - std::min(all, probed.size());
-    const size_t most = small ? std::max<size_t>(1, all / 2 - std::min(all / 2, alone_already)) : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
+    const size_t most = small ? std::max<size_t>(1, all / 2 - std::min(all / 2, alone_already))
+                              : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
     const double most_elements = (small ? 0.5 : kMostFloat) * static_cast<double>(elements);
     const std::string stem = best.name;
     Candidate now = best;

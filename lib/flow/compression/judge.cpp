@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "lib/base/in_order.h"
@@ -12,9 +13,9 @@ namespace onecard {
 namespace {
 
 constexpr size_t kMostHeldOut = 16, kMostHeldOutOfStream = 48, kFewest = 8;
-constexpr size_t kFittedToHeldOut = 8;  // so many fitted samples for each that is held out, where there are many
 constexpr size_t kCarryLookedAt = 4;
 constexpr double kBest = 120;    // dB: equal
+constexpr double kLost = 1e12;   // an error: answers of another shape
 constexpr double kQuiet = 0.01;  // of the mean signal
 
 bool same_numbers(const Tensor& a, const Tensor& b) {
@@ -54,8 +55,7 @@ std::vector<const Tensor*> pointers(const Sample& sample) {
 SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted) {
   SampleUse use;
   std::vector<size_t> rest;
-  const size_t more = most_fitted / kFittedToHeldOut;
-  const size_t held = order == SampleOrder::streams ? std::min(std::max(kMostHeldOutOfStream, more), count / 3) : std::min(std::max(kMostHeldOut, more), count / 4);
+  const size_t held = order == SampleOrder::streams ? std::min(kMostHeldOutOfStream, count / 3) : std::min(kMostHeldOut, count / 4);
   for (size_t i = 0; i < count; ++i) {
     const bool out =
         order == SampleOrder::streams ? i + held >= count : held > 0 && i % (count / held) == count / held - 1 && use.held_out.size() < held;
@@ -173,27 +173,36 @@ double error_of(const std::vector<Power>& parts) {
 
 }  // namespace
 
-double Judge::decibels(const Team& candidate, size_t most) const {
+std::vector<double> Judge::errors(const Team& candidate, size_t most) const {
   const auto got = answers(candidate, most);
-  double sum = 0;
-  int64_t outputs = 0;
+  std::vector<double> errors;
   for (size_t o = 0; o < candidate.graph().outputs.size(); ++o) {
     if (is_state_[o]) continue;
     std::vector<Power> parts;
     for (size_t i = 0; i < got.size(); ++i) {
       const Tensor &g = got[i][o], &w = wanted_[i][o];
       if (!g.has_value() || g.type().container != Container::tensor || !is_float(g.dtype())) continue;
-      if (g.dims() != w.dims()) return -kBest;
+      if (g.dims() != w.dims()) return {kLost};
       const Power p = power_of(g, w);
       if (carry_.pairs.empty() || parts.empty()) parts.push_back(p);
       else parts[0].signal += p.signal, parts[0].error += p.error;  // a stream is one sample
     }
     if (std::all_of(parts.begin(), parts.end(), [](const Power& p) { return p.signal == 0; })) continue;
-    sum += error_of(parts);
-    ++outputs;
+    errors.push_back(error_of(parts));
   }
-  if (outputs == 0) return kBest;
-  return std::clamp(-10 * std::log10(std::max(sum / static_cast<double>(outputs), 1e-12)), -kBest, kBest);
+  return errors;
+}
+
+double Judge::decibels(const Team& candidate, size_t most) const {
+  const std::vector<double> all = errors(candidate, most);
+  double sum = 0;
+  for (const double e : all) sum += std::clamp(-10 * std::log10(std::max(e, 1e-12)), -kBest, kBest);
+  return all.empty() ? kBest : sum / static_cast<double>(all.size());
+}
+
+double Judge::error(const Team& candidate, size_t most) const {
+  const std::vector<double> all = errors(candidate, most);
+  return all.empty() ? 0 : std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
 }
 
 }  // namespace onecard

@@ -13,7 +13,7 @@ struct SampleUse {
 };
 // `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
 enum class SampleOrder : uint8_t { apart, streams };
-// At most `most_fitted` serve the first end; where many may, more are held out as well.
+// At most `most_fitted` serve the first end.
 SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted);
 
 // What flows from one sample into the next, seen in the data: an input that equals an output of the sample before. Nothing when no input does.
@@ -26,12 +26,14 @@ std::vector<const Tensor*> pointers(const Sample& sample);
 class Judge {
  public:
   Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
-  // Signal to error in dB of the mean error over the outputs of float type that are no states (those show in what is computed from them), so that one
-  // ruined output shows among many; of each the mean error of the samples beside their signal, at most 0 dB for one; a stream counts as one
-  // sample. At most 120. The first `most` samples count.
+  // Signal to error in dB, the mean over the outputs of float type that are no states (those show in what is computed from them); of each the mean
+  // error of the samples beside their signal, at most 1 for one; a stream counts as one sample. At most 120. The first `most` samples count.
   double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
+  // The mean of those errors: one output that is ruined shows among many that are not touched.
+  double error(const Team& candidate, size_t most = SIZE_MAX) const;
 
  private:
+  std::vector<double> errors(const Team& candidate, size_t most) const;  // per output that counts
   std::vector<std::vector<Tensor>> answers(const Team& team, size_t most) const;
   const SampleSource& samples_;
   std::vector<size_t> held_out_;

@@ -13,6 +13,9 @@ namespace onecard {
 namespace {
 
 constexpr double kMostlyProducts = 0.5;  // of the elements of all weights: by |w| |x| is then worth a try
+constexpr size_t kFewHeldOut = 8;        // samples: hardly other than those that repair was fitted to,
+constexpr double kMostRepair = 15;       // so of the dB that it brings beyond what the zeros leave no more count
+constexpr double kBelieved = 0.9;        // and of the others this share: of allocations that end alike the one that needs less repair wins
 constexpr double kTableLoss = 0.5;       // dB that zeros in lookup tables may cost
 constexpr double kMostWork = 4e11;       // multiplications of the runs that look at one weight after the other
 constexpr float kDearest = 1e18f;        // finite when multiplied by a weight
@@ -37,11 +40,14 @@ class PruneSearch {
       const FloatNetwork pruned = with_zeros(recipe, bench_.request.prune.amount);
       names_ = pruned.pruned.each;
       tables_left_ = pruned.pruned.tables_left;
+      double unrepaired = -INFINITY;
       for (const std::optional<Weights> repair : {std::optional<Weights>(), std::optional(Weights::keep), std::optional(Weights::repair)}) {
         if (repair && !bench_.request.repair) continue;
         recipe.repair = repair;
         PruneTrial t = tried(recipe, pruned.graph, "pruning", name_of(recipe));
-        if (t.decibels > best.decibels || !best.graph) best = std::move(t);
+        if (!repair) unrepaired = t.decibels;
+        t.worth = bench_.use.held_out.size() < kFewHeldOut ? unrepaired + kBelieved * std::min(t.decibels - unrepaired, kMostRepair) : t.decibels;
+        if (t.worth > best.worth || !best.graph) best = std::move(t);
       }
     };
     const bool by_magnitude = bench_.request.score != PruneScore::wanda, has_products = share_of_products(*bench_.dense) >= kMostlyProducts;
@@ -72,7 +78,7 @@ class PruneSearch {
     PruneRecipe recipe;
     GraphPtr graph;
     FoundLayers found;
-    double decibels = -INFINITY;
+    double decibels = -INFINITY, worth = -INFINITY;  // worth: what it is compared by
     size_t record = 0;
   };
 
@@ -88,7 +94,7 @@ class PruneSearch {
 
   // `pruned` has the recipe's zeros.
   PruneTrial tried(const PruneRecipe& recipe, const GraphPtr& pruned, const std::string& stage, const std::string& name) {
-    PruneTrial t{recipe, nullptr, {}, 0, tried_.size()};
+    PruneTrial t{recipe, nullptr, {}, 0, 0, tried_.size()};
     if (recipe.repair) {
       const Refinement how{*recipe.repair, Rounding::none, Means::match};
       t.found = refine(bench_.networks(pruned), bench_.device, bench_.samples, bench_.use.fitted, {}, {}, how,
@@ -114,7 +120,7 @@ class PruneSearch {
       options.alone = names_[static_cast<size_t>(i)].name;
       const FloatNetwork network = bench_.pipeline(options);
       const double dropped = network.pruned.each.empty() ? 0 : network.pruned.each[0].dropped;
-      const double error = std::pow(10.0, -bench_.decibels_beside_others(network.graph, samples) / 10);
+      const double error = bench_.error_beside_others(network.graph, samples);
       return dropped > 0 ? static_cast<float>(std::sqrt(error / dropped)) : kDearest;
     };
     in_order(static_cast<int64_t>(names_.size()), bench_.workers, alone, [&](int64_t i, float cost) {

@@ -55,6 +55,8 @@ double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
   return db;
 }
 
+double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const { return judge.error(Team(candidate, device, 1, weights), most); }
+
 double Workbench::decibels_beside_others(const GraphPtr& candidate, size_t most) const {
   return judge.decibels(Team(candidate, device, 1, weights), most);
 }

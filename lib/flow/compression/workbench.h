@@ -18,6 +18,7 @@ struct Workbench {
   double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) const;
   // The same for one of several that are judged at once, each by one worker.
   double decibels_beside_others(const GraphPtr& candidate, size_t most) const;
+  double error_beside_others(const GraphPtr& candidate, size_t most) const;
 
   const CompressionRequest& request;
   const FloatPipeline& pipeline;
