@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Bytes of networks as float without loss, int8, and int8 with 50% zeros, beside what information there is: a Markdown table.
 
-  bytes.py build/release/onecard MODEL.onnx … [--samples FOLDER] [--markdown]
+  bytes.py build/release/onecard MODEL.onnx … [--samples FOLDER]
 
 FOLDER/NAME (golden answers lie so) holds samples for NAME.onnx. Bytes are those of the weights as stored in the bundle, of all constants. The limit is the
 order-0 entropy: of float weights per byte plane, of integers per element, of a pruned tensor the places of its zeros and the values that are left. A coder

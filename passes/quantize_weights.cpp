@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "lib/ir/every_node.h"
 #include "lib/ops/data_ops.h"
 #include "lib/ops/gather_dequantized.h"
 #include "lib/ops/quantize.h"
@@ -155,11 +156,13 @@ class WeightQuantizer {
   std::vector<Made> made_;
 };
 
-// What four bits were given to, and what not.
+constexpr std::string_view kFourBits = "weights of four bits: ";
+
+// What four bits were given to, and what not, in the graph and its bodies: these ran before it, and what they said of themselves is counted in.
 void report(const Graph& graph, PassContext& context) {
   int64_t counts[3] = {}, elements[3] = {};  // four bits, bytes, floats
   std::set<const Tensor*> seen;
-  for (const Node& node : graph.nodes()) {
+  every_node(graph, [&](const Graph&, const Node& node) {
     for (const Value* v : node.inputs) {
       if (!v || !v->constant || !v->type.quant || v->constant->rank() < 2 || !seen.insert(v->constant.get()).second) continue;
       const size_t kind = info(v->type.dtype).bits == 4 ? 0 : 1;
@@ -172,11 +175,12 @@ void report(const Graph& graph, PassContext& context) {
       ++counts[2];
       elements[2] += w->elements();
     }
-  }
+  });
   std::ostringstream text;
-  text << "weights of four bits: " << counts[0] << " (" << elements[0] << " elements), in blocks of " << context.weight_block;
+  text << kFourBits << counts[0] << " (" << elements[0] << " elements), in blocks of " << context.weight_block;
   if (counts[1]) text << "; of eight bits: " << counts[1] << " (" << elements[1] << " elements), too few or summed over too few for blocks";
   if (counts[2]) text << "; in float: " << counts[2] << " (" << elements[2] << " elements), small tables, filter banks, not finite or kept by name";
+  std::erase_if(context.notes, [](const std::string& note) { return note.starts_with(kFourBits); });
   if (counts[0] + counts[1] + counts[2] > 0) context.notes.push_back(text.str());
 }
 

@@ -9,6 +9,7 @@
 #include "lib/flow/magnitudes.h"
 #include "lib/flow/one_thread.h"
 #include "lib/flow/zero_pattern.h"
+#include "lib/ir/every_node.h"
 
 namespace onecard {
 
@@ -16,10 +17,7 @@ namespace {
 
 int64_t count_nodes(const Graph& g) {
   int64_t n = 0;
-  for (const auto& node : g.nodes()) {
-    ++n;
-    for (const auto& sub : node.op->subgraphs()) n += count_nodes(*sub);
-  }
+  every_node(g, [&](const Graph&, const Node&) { ++n; });
   return n;
 }
 

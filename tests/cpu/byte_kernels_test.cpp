@@ -8,43 +8,25 @@
 
 #include "lib/cpu/device.h"
 #include "lib/cpu/kernels.h"
-#include "lib/device/host_device.h"
 #include "tests/cpu/kernel_case.h"
 
 namespace onecard {
 namespace {
 
-class ByteDevice : public HostDevice {
- public:
-  ByteDevice() : cpu_(make_cpu_device(0)) {
-    kernels_.push_back(make_conv_depthwise_bytes_kernel(nullptr));
-    kernels_.push_back(make_conv_bytes_kernel(nullptr));
-    kernels_.push_back(make_conv_transpose_bytes_kernel(nullptr));
-    kernels_.push_back(make_matmul_bytes_kernel(nullptr));
-    kernels_.push_back(make_matmul_integer_kernel(nullptr));
-    kernels_.push_back(make_conv_integer_kernel(nullptr));
-  }
-  std::string name() const override { return "bytes"; }
-  std::string description() const override { return "bytes"; }
-  bool computes(DType) const override { return true; }
-  std::span<const std::unique_ptr<Kernel>> kernels() const override { return kernels_; }
-  std::unique_ptr<Step> make_reorder(const TensorType& type, const Layout& from, const Layout& to) const override {
-    return cpu_->make_reorder(type, from, to);
-  }
-
- private:
-  std::unique_ptr<Device> cpu_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;
-};
+KernelsAlone& device() {
+  static KernelsAlone one(kernel_list(make_conv_depthwise_bytes_kernel(nullptr), make_conv_bytes_kernel(nullptr),
+                                      make_conv_transpose_bytes_kernel(nullptr), make_matmul_bytes_kernel(nullptr),
+                                      make_matmul_integer_kernel(nullptr), make_conv_integer_kernel(nullptr)));
+  return one;
+}
 
 enum class Match { exact, close };
 
 void check(const std::string& graph, const std::string& kernel, Match match = Match::exact) {
-  static ByteDevice device;
   for (const Values values : {Values::random, Values::extreme})
     for (const Given given : {Given::plain, Given::channels_last}) {
       SCOPED_TRACE(graph);
-      const CaseResult r = run_kernel_case(device, graph, given, 11, values);
+      const CaseResult r = run_kernel_case(device(), graph, given, 11, values);
       std::string why;
       for (const auto& line : r.why_not) why += "\n" + line;
       EXPECT_EQ(r.mismatch, "") << r.kernel;
@@ -209,10 +191,9 @@ TEST(ByteConvTranspose, PerChannel) {
               "cpu.conv_transpose_int8");
 }
 TEST(ByteConvTranspose, Refuses) {
-  ByteDevice device;
   const auto why = [&](const char* x, const char* w, const char* name) {
     const auto r = run_kernel_case(
-        device,
+        device(),
         "graph(%x: " + typed(x, "1,4,5,6") + ", %" + name + ": " + typed(w, "4,3,2,2") + ") { %y = conv_transpose(%x, %" + name + ") return %y }",
         Given::plain, 11);
     EXPECT_EQ(r.kernel, "");

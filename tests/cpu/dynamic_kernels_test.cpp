@@ -10,33 +10,14 @@
 
 #include "lib/cpu/device.h"
 #include "lib/cpu/kernels.h"
-#include "lib/device/host_device.h"
 #include "lib/ops/registry.h"
 #include "tests/cpu/kernel_case.h"
 
 namespace onecard {
 namespace {
 
-class DynamicDevice : public HostDevice {
- public:
-  DynamicDevice() : cpu_(make_cpu_device(0)) {
-    kernels_.push_back(make_conv_dynamic_kernel(nullptr));
-    kernels_.push_back(make_matmul_dynamic_kernel(nullptr));
-  }
-  std::string name() const override { return "dynamic"; }
-  std::string description() const override { return "dynamic"; }
-  bool computes(DType) const override { return true; }
-  std::span<const std::unique_ptr<Kernel>> kernels() const override { return kernels_; }
-  std::unique_ptr<Step> make_reorder(const TensorType& type, const Layout& from, const Layout& to) const override {
-    return cpu_->make_reorder(type, from, to);
-  }
-
- private:
-  std::unique_ptr<Device> cpu_;
-  std::vector<std::unique_ptr<Kernel>> kernels_;
-};
-DynamicDevice& device() {
-  static DynamicDevice one;
+KernelsAlone& device() {
+  static KernelsAlone one(kernel_list(make_conv_dynamic_kernel(nullptr), make_matmul_dynamic_kernel(nullptr)));
   return one;
 }
 

@@ -6,11 +6,15 @@
 #include <random>
 #include <sstream>
 
+#include "lib/cpu/device.h"
 #include "lib/cpu/layout.h"
 #include "lib/ir/nonzeros.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
+
+KernelsAlone::KernelsAlone(std::vector<std::unique_ptr<Kernel>> kernels) : cpu_(make_cpu_device(0)), kernels_(std::move(kernels)) {}
+
 namespace {
 
 constexpr int64_t kGuardBytes = 256;

@@ -1,10 +1,34 @@
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "lib/device/device.h"
+#include "lib/device/host_device.h"
 
 namespace onecard {
+
+// Some of the CPU's kernels alone, so that they are tested where others would come first.
+class KernelsAlone : public HostDevice {
+ public:
+  explicit KernelsAlone(std::vector<std::unique_ptr<Kernel>> kernels);
+  std::string name() const override { return "kernels alone"; }
+  std::string description() const override { return "kernels alone"; }
+  bool computes(DType) const override { return true; }
+  std::span<const std::unique_ptr<Kernel>> kernels() const override { return kernels_; }
+  std::unique_ptr<Step> make_reorder(const TensorType& type, const Layout& from, const Layout& to) const override {
+    return cpu_->make_reorder(type, from, to);
+  }
+
+ private:
+  std::unique_ptr<Device> cpu_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+};
+template <class... K>
+std::vector<std::unique_ptr<Kernel>> kernel_list(K... kernels) {
+  std::vector<std::unique_ptr<Kernel>> list;
+  (list.push_back(std::move(kernels)), ...);
+  return list;
+}
 
 // Which layouts the inputs of a case are said to have before the kernel is asked.
 enum class Given { plain, blocked, channels_last };

@@ -151,6 +151,19 @@ TEST(QuantizeWeights, FourBitsWhereTheyHaveAHome) {
   EXPECT_NE(notes[0].find("of eight bits: 2 ("), std::string::npos) << notes[0];
 }
 
+TEST(QuantizeWeights, BodiesAreCountedInOneNote) {
+  std::vector<std::string> notes;
+  quantized(R"(graph(%c: bool[], %x: f32[2,64]) {
+    %w: f32[64,64] = constant
+    %h = matmul(%x, %w)
+    %y = if(%c, %h) {then_branch=graph(%a: f32[2,64]) { %v: f32[64,96] = constant %r = matmul(%a, %v) return %r }, else_branch=graph(%b: f32[2,64]) { %u: f32[64,96] = constant %s = matmul(%b, %u) return %s }}
+    return %y
+  })",
+            WeightPrecision::int4, 32, &notes);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("weights of four bits: 3 ("), std::string::npos) << notes[0];
+}
+
 TEST(QuantizeWeights, OutliersAlongTheSumsGetBlocksOfBytes) {
   const std::string text = "graph(%x: f32[2,512]) { %w: f32[512,16] = constant %y = matmul(%x, %w) return %y }";
   EXPECT_EQ(stored(quantized(text, WeightPrecision::int8, 32), {512, 16}), "8 bits, axis 1 block 0");
