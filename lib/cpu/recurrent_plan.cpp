@@ -8,6 +8,7 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kChunkFloats = int64_t{1} << 20;  // x @ w held at a time, unless one step is more
+constexpr size_t kLengths = 4;                      // the input that holds sequence_lens
 constexpr int64_t kGrain = int64_t{1} << 17;        // multiplications worth a thread
 
 bool same_word(std::string_view a, std::string_view b) {
@@ -19,9 +20,12 @@ size_t bytes_of(int64_t floats) { return static_cast<size_t>(floats) * sizeof(fl
 }  // namespace
 
 Support recurrent_fits(const KernelQuery& q, const std::vector<std::string>& activations, std::span<const std::string_view> defaults, float clip) {
-  if (q.has(4)) return no("has sequence_lens");
   if (q.has(7)) return no("has peepholes");
-  if (const Support s = plain_floats(q); !s) return s;
+  std::vector<TensorType> inputs(q.in.begin(), q.in.end());
+  if (q.has(kLengths)) inputs[kLengths] = inputs[0];  // the only integers
+  KernelQuery floats = q;
+  floats.in = inputs;
+  if (const Support s = plain_floats(floats); !s) return s;
   if (clip != 0) return no("has a clip");
   for (size_t i = 0; i < activations.size(); ++i)
     if (!same_word(activations[i], defaults[i % defaults.size()])) return no("activation " + activations[i]);
@@ -30,6 +34,13 @@ Support recurrent_fits(const KernelQuery& q, const std::vector<std::string>& act
     for (const TensorType& t : types)
       if (t.container != Container::none && element_count(t.shape.numbers()) == 0) return no("empty " + t.text());
   return yes();
+}
+
+SequenceLengths::SequenceLengths(const RecurrentPlan& p, const LaunchArgs& args) {
+  if (args.in.size() <= kLengths || !args.in[kLengths]) return;
+  lengths_ = static_cast<const int32_t*>(args.in[kLengths]);
+  for (int64_t n = 0; n < p.batch; ++n)
+    require(lengths_[n] >= 0 && lengths_[n] <= p.time, ErrorKind::model, "sequence_lens holds ", lengths_[n], ", the input has ", p.time, " steps");
 }
 
 RecurrentPlan recurrent_plan(const KernelQuery& q, Direction direction, SequenceLayout layout, int64_t gates) {
@@ -94,8 +105,11 @@ void write_state(const RecurrentPlan& p, const float* state, int64_t d, float* f
   for (int64_t n = 0; final && n < p.batch; ++n) std::memcpy(final + p.state_at(d, n), state + n * p.hidden, bytes_of(p.hidden));
 }
 
-void write_output(const RecurrentPlan& p, const float* state, int64_t t, int64_t d, float* y) {
-  for (int64_t n = 0; y && n < p.batch; ++n) std::memcpy(y + p.y_at(t, d, n), state + n * p.hidden, bytes_of(p.hidden));
+void write_output(const RecurrentPlan& p, const float* state, const SequenceLengths& lengths, int64_t t, int64_t d, float* y) {
+  for (int64_t n = 0; y && n < p.batch; ++n) {
+    if (lengths.has(n, t)) std::memcpy(y + p.y_at(t, d, n), state + n * p.hidden, bytes_of(p.hidden));
+    else std::memset(y + p.y_at(t, d, n), 0, bytes_of(p.hidden));
+  }
 }
 
 }  // namespace onecard

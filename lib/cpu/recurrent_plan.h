@@ -23,7 +23,18 @@ struct RecurrentPlan {
   int64_t chunk_stride() const { return batch_first ? chunk * rows() : rows(); }
 };
 
-// Whether the operands and fields are what the kernels are written for: constant weights, f32, default functions, no clip, no lengths.
+// How many time steps each sequence has: sequence_lens, or all. A sequence that is over keeps its state.
+class SequenceLengths {
+ public:
+  // Raises model where one is out of range.
+  SequenceLengths(const RecurrentPlan& p, const LaunchArgs& args);
+  bool has(int64_t n, int64_t t) const { return !lengths_ || t < lengths_[n]; }
+
+ private:
+  const int32_t* lengths_ = nullptr;
+};
+
+// Whether the operands and fields are what the kernels are written for: constant weights, f32, default functions, no clip.
 Support recurrent_fits(const KernelQuery& q, const std::vector<std::string>& activations, std::span<const std::string_view> defaults, float clip);
 RecurrentPlan recurrent_plan(const KernelQuery& q, Direction direction, SequenceLayout layout, int64_t gates);
 // Weight input `input` [dirs, gates * hidden, k], transposed and packed for `multiply`: for each direction the gates [0, cut), then the rest.
@@ -38,7 +49,8 @@ void start_chunk(const RecurrentPlan& p, const float* x, const float* packed_w, 
 // The state of direction d as [batch, hidden]: read from `initial` (null: zeros), and written to output `final` when it is not null.
 void read_state(const RecurrentPlan& p, const float* initial, int64_t d, float* state);
 void write_state(const RecurrentPlan& p, const float* state, int64_t d, float* final);
-void write_output(const RecurrentPlan& p, const float* state, int64_t t, int64_t d, float* y);
+// Zeros where the sequence is over.
+void write_output(const RecurrentPlan& p, const float* state, const SequenceLengths& lengths, int64_t t, int64_t d, float* y);
 // Calls body(first, count) over the chunks of time in the order of direction d.
 template <class F>
 void for_chunks(const RecurrentPlan& p, int64_t d, const F& body) {

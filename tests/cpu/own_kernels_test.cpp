@@ -284,6 +284,22 @@ TEST(OwnRecurrent, Forms) {
       }
 }
 
+TEST(OwnRecurrent, SequencesThatEndEarlier) {
+  for (const char* direction : {"forward", "reverse", "bidirectional"})
+    for (const char* layout : {"time_first", "batch_first"}) {
+      const string d = direction == string("bidirectional") ? "2" : "1", last = string("direction=") + direction + ", layout=" + layout;
+      const bool first = layout == string("batch_first");
+      const string x = first ? "4,6,5" : "6,4,5", state = first ? "4," + d + ",19" : d + ",4,19", lens = "%l: i32[4] = constant [4, 0, 6, 1] ";
+      check("graph(%x: f32[" + x + "], %kw: f32[" + d + ",76,5], %kr: f32[" + d + ",76,19], %kb: f32[" + d + ",152], %h: f32[" + state +
+                "], %c: f32[" + state + "]) { " + lens + "%y, %a, %z = lstm(%x, %kw, %kr, %kb, %l, %h, %c) {" + last + "} return %y, %a, %z }",
+            "cpu.lstm");
+      for (const char* reset : {"before_linear", "after_linear"})
+        check("graph(%x: f32[" + x + "], %kw: f32[" + d + ",57,5], %kr: f32[" + d + ",57,19], %kb: f32[" + d + ",114]) { " + lens +
+                  "%y, %a = gru(%x, %kw, %kr, %kb, %l) {reset_gate=" + reset + ", " + last + "} return %y, %a }",
+              "cpu.gru");
+    }
+}
+
 TEST(OwnProduct, EveryEdge) {
   std::mt19937 rng(3);
   std::normal_distribution<float> normal;

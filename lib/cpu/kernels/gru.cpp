@@ -40,8 +40,8 @@ void read_bias(const RecurrentPlan& p, const float* b, ResetGate reset, const Me
   }
 }
 
-// One time step; `sums` are the rows of x @ w + bias.
-void run_step(const RecurrentPlan& p, const float* r, ResetGate reset, const Memory& m, float* sums) {
+// Time step t; `sums` are the rows of x @ w + bias.
+void run_step(const RecurrentPlan& p, const float* r, ResetGate reset, const SequenceLengths& lengths, int64_t t, const Memory& m, float* sums) {
   const int64_t hidden = p.hidden, stride = p.chunk_stride(), cut = kCut * hidden;
   const float* r_hidden = r + packed_floats(hidden, cut);
   add_product(m.h, hidden, p.batch, hidden, r, cut, sums, stride);
@@ -53,10 +53,11 @@ void run_step(const RecurrentPlan& p, const float* r, ResetGate reset, const Mem
     add_product(m.extra, hidden, p.batch, hidden, r_hidden, hidden, sums + cut, stride);
   }
   for (int64_t n = 0; n < p.batch; ++n)
-    gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
+    if (lengths.has(n, t))
+      gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
 }
 
-void run_direction(const RecurrentPlan& p, ResetGate reset, const LaunchArgs& args, int64_t d) {
+void run_direction(const RecurrentPlan& p, ResetGate reset, const LaunchArgs& args, const SequenceLengths& lengths, int64_t d) {
   const Memory m = memory_of(p, args.workspace);
   const float *w = input(args, 1) + d * gates_floats(p, p.width, p.gates), *r = input(args, 2) + d * gates_floats(p, p.hidden, kCut);
   read_bias(p, input(args, 3) ? input(args, 3) + d * 2 * p.rows() : nullptr, reset, m);
@@ -65,8 +66,8 @@ void run_direction(const RecurrentPlan& p, ResetGate reset, const LaunchArgs& ar
     start_chunk(p, input(args, 0), w, m.bias, first, count, m.sums);
     for (int64_t i = 0; i < count; ++i) {
       const int64_t step = p.backwards(d) ? count - 1 - i : i;
-      run_step(p, r, reset, m, m.sums + p.chunk_at(step, 0));
-      write_output(p, m.h, first + step, d, output(args, 0));
+      run_step(p, r, reset, lengths, first + step, m, m.sums + p.chunk_at(step, 0));
+      write_output(p, m.h, lengths, first + step, d, output(args, 0));
     }
   });
   write_state(p, m.h, d, output(args, 1));
@@ -77,7 +78,8 @@ Support supports(const Gru& op, const KernelQuery& q) { return recurrent_fits(q,
 std::unique_ptr<Step> prepare(const Gru& op, const KernelQuery& q) {
   const RecurrentPlan p = recurrent_plan(q, op.direction, op.layout, 3);
   auto step = plain_step(q, [p, reset = op.reset_gate](const LaunchArgs& args) {
-    for (int64_t d = 0; d < p.dirs; ++d) run_direction(p, reset, args, d);
+    const SequenceLengths lengths(p, args);
+    for (int64_t d = 0; d < p.dirs; ++d) run_direction(p, reset, args, lengths, d);
   });
   step->weights.push_back(pack_gates(q, p, 1, p.width, p.gates));
   step->weights.push_back(pack_gates(q, p, 2, p.hidden, kCut));

@@ -26,7 +26,7 @@ Memory memory_of(const RecurrentPlan& p, void* workspace) {
 const float* input(const LaunchArgs& args, size_t i) { return i < args.in.size() ? static_cast<const float*>(args.in[i]) : nullptr; }
 float* output(const LaunchArgs& args, size_t i) { return i < args.out.size() ? static_cast<float*>(args.out[i]) : nullptr; }
 
-void run_direction(const RecurrentPlan& p, const LaunchArgs& args, int64_t d) {
+void run_direction(const RecurrentPlan& p, const LaunchArgs& args, const SequenceLengths& lengths, int64_t d) {
   const Memory m = memory_of(p, args.workspace);
   const int64_t rows = p.rows(), hidden = p.hidden;
   const float *w = input(args, 1) + d * gates_floats(p, p.width, p.gates), *r = input(args, 2) + d * gates_floats(p, hidden, p.gates);
@@ -39,8 +39,9 @@ void run_direction(const RecurrentPlan& p, const LaunchArgs& args, int64_t d) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t step = p.backwards(d) ? count - 1 - i : i;
       add_product(m.h, hidden, p.batch, hidden, r, rows, m.sums + p.chunk_at(step, 0), p.chunk_stride());
-      for (int64_t n = 0; n < p.batch; ++n) lstm_gates(m.sums + p.chunk_at(step, n), hidden, m.c + n * hidden, m.h + n * hidden);
-      write_output(p, m.h, first + step, d, output(args, 0));
+      for (int64_t n = 0; n < p.batch; ++n)
+        if (lengths.has(n, first + step)) lstm_gates(m.sums + p.chunk_at(step, n), hidden, m.c + n * hidden, m.h + n * hidden);
+      write_output(p, m.h, lengths, first + step, d, output(args, 0));
     }
   });
   write_state(p, m.h, d, output(args, 1));
@@ -55,7 +56,8 @@ Support supports(const Lstm& op, const KernelQuery& q) {
 std::unique_ptr<Step> prepare(const Lstm& op, const KernelQuery& q) {
   const RecurrentPlan p = recurrent_plan(q, op.direction, op.layout, 4);
   auto step = plain_step(q, [p](const LaunchArgs& args) {
-    for (int64_t d = 0; d < p.dirs; ++d) run_direction(p, args, d);
+    const SequenceLengths lengths(p, args);
+    for (int64_t d = 0; d < p.dirs; ++d) run_direction(p, args, lengths, d);
   });
   step->weights.push_back(pack_gates(q, p, 1, p.width, p.gates));
   step->weights.push_back(pack_gates(q, p, 2, p.hidden, p.gates));
