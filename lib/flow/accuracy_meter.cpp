@@ -110,10 +110,10 @@ struct AccuracyMeter::Row {
 };
 
 AccuracyMeter::AccuracyMeter(GraphPtr original, Device& device, int workers, const SampleSource& samples, std::vector<size_t> which, Carry carry,
-                             std::optional<LabelTask> task)
+                             std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights)
     : device_(device),
       samples_(samples),
-      weights_(std::make_shared<SharedWeights>(device)),
+      weights_(weights ? std::move(weights) : std::make_shared<SharedWeights>(device)),
       original_(std::move(original), device, workers, weights_),
       which_(std::move(which)),
       carry_(std::move(carry)),

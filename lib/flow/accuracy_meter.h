@@ -34,9 +34,9 @@ class AccuracyMeter {
  public:
   static constexpr int64_t kMostKeptAnswerBytes = int64_t{64} << 20;
   // `which`: indices of the samples in the order in which they are run; `carry.starts` counts their places in it. Raises usage when labels and rows
-  // differ in number.
+  // differ in number. `weights`: shared with whoever else runs these networks; null: of its own.
   AccuracyMeter(GraphPtr original, Device& device, int workers, const SampleSource& samples, std::vector<size_t> which, Carry carry,
-                std::optional<LabelTask> task);
+                std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights = nullptr);
   ~AccuracyMeter();
   size_t size() const { return which_.size(); }
   const Carry& carry() const { return carry_; }

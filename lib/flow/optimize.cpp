@@ -15,6 +15,7 @@
 #include "lib/runtime/compare.h"
 #include "lib/runtime/executor.h"
 #include "lib/runtime/sizes.h"
+#include "lib/runtime/weights.h"
 
 namespace onecard {
 
@@ -242,12 +243,14 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   }
   Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
   const auto optimized = std::make_shared<const Graph>(std::move(graph));
-  look_for_doubts(request, optimized, device, progress, result);
+  auto weights = std::make_shared<SharedWeights>(device);  // of all that runs from here on without a limit
+  look_for_doubts(request, optimized, device, weights, progress, result);
   if (in && is_lossy(request) && !request.memory_limit_bytes) {
     progress("how long a run takes", 0);
-    result.run_times = time_runs(request.source, optimized, device, in->tensors);
+    result.run_times = time_runs(request.source, optimized, device, in->tensors, weights);
   }
   request.source.reset();
+  weights->store.drop_unused();
   pages.release();
 
   if (!sizes.inputs.empty() || optimized->inputs.empty()) {

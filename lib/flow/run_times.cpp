@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kMostBytes = int64_t{512} << 20;  // of the original's weights
 constexpr double kSeconds = 0.5;                    // all runs but the first two
 constexpr int64_t kMostRuns = 15;
+constexpr double kLeastSeconds = 0.1;  // of runs: first ones are slow
+constexpr double kPlain = 1.5;         // times as fast: needs no more runs to be told
 
 double seconds_of(Executor& executor, const std::vector<const Tensor*>& in, std::vector<Tensor>& outputs) {
   const auto begin = std::chrono::steady_clock::now();
@@ -26,18 +28,24 @@ double median(std::vector<double> v) {
 
 }  // namespace
 
-std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs) {
+std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs,
+                                  const std::shared_ptr<SharedWeights>& weights) {
   if (constant_bytes(*original) > kMostBytes) return std::nullopt;
   std::vector<const Tensor*> in;
   for (const Tensor& t : inputs) in.push_back(&t);
   try {
-    Executor before(original, device), after(shipped, device);
+    Executor before(original, device, {{}, weights}), after(shipped, device, {{}, weights});
     std::vector<Tensor> answers_before, answers_after;
     const double first = seconds_of(before, in, answers_before) + seconds_of(after, in, answers_after);  // plans, packs weights, warms the caches
     const size_t fewest = first < kSeconds ? 3 : 1;
     std::vector<double> slow, fast;
     double sum = 0;
-    while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < fewest)) {
+    const auto is_plain = [&] {  // every run on one side is far faster than every one on the other
+      const auto [slow_least, slow_most] = std::minmax_element(slow.begin(), slow.end());
+      const auto [fast_least, fast_most] = std::minmax_element(fast.begin(), fast.end());
+      return sum >= kLeastSeconds && slow.size() >= fewest && (*slow_least > kPlain * *fast_most || *fast_least > kPlain * *slow_most);
+    };
+    while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < fewest) && (slow.empty() || !is_plain())) {
       slow.push_back(seconds_of(before, in, answers_before));
       fast.push_back(seconds_of(after, in, answers_after));
       sum += slow.back() + fast.back();

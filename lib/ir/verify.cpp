@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <unordered_set>
 
 #include "lib/ir/graph.h"
 
@@ -36,18 +38,20 @@ void verify_node(const Node& n, const std::set<const Value*>& ready) {
   require(expect.size() == n.outputs.size(), ErrorKind::internal, n.op->name(), " has ", n.outputs.size(), " outputs, not ", expect.size());
   for (size_t i = 0; i < expect.size(); ++i) {
     require(n.outputs[i]->producer == &n, ErrorKind::internal, "the producer of %", n.outputs[i]->name, " is wrong");
-    require(agrees(expect[i], n.outputs[i]->type), ErrorKind::internal, "%", n.outputs[i]->name, " is ", n.outputs[i]->type.text(), ", ", n.op->name(), " gives ", expect[i].text());
+    if (!agrees(expect[i], n.outputs[i]->type))
+      fail(ErrorKind::internal, "%", n.outputs[i]->name, " is ", n.outputs[i]->type.text(), ", ", n.op->name(), " gives ", expect[i].text());
   }
 }
 
 void verify_nested(const Graph& g, int depth) {
   require(depth < kMaxNesting, ErrorKind::model, "graphs are nested deeper than ", kMaxNesting);
   std::set<const Value*> ready(g.inputs.begin(), g.inputs.end());
-  std::set<std::string> names;
+  std::unordered_set<std::string_view> names;
   for (const auto& v : g.values()) {
     if (v.constant) ready.insert(&v);
     require(names.insert(v.name).second, ErrorKind::internal, "two values are named %", v.name);
-    require(!v.constant || v.constant->type() == v.type, ErrorKind::internal, "the constant %", v.name, " is ", v.constant ? v.constant->type().text() : "", ", its value ", v.type.text());
+    if (v.constant && !(v.constant->type() == v.type))
+      fail(ErrorKind::internal, "the constant %", v.name, " is ", v.constant->type().text(), ", its value ", v.type.text());
   }
   for (const auto& n : g.nodes()) {
     ErrorScope scope(std::string(n.op->name()) + (n.name.empty() ? "" : " '" + n.name + "'"));
