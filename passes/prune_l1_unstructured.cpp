@@ -3,9 +3,9 @@
 //   over all of them, or one over LAMP's scores w^2 / (sum of the squares of what is not smaller in its tensor), Lee 2021. Tables are pruned per
 //   tensor: their elements are no factors, one threshold over both says nothing. Where norms of inputs are given, a product's elements go by
 //   |w| * norm, the smallest of each output (Wanda, Sun 2023), as many as its tensor loses anyway. Where costs of weights are given, the one
-//   threshold is over |w| (* norm) * cost. Pattern 2:4: of each 4 neighbours along the
-//   axis that products sum over, the 2 smallest; what is left over at the end of the axis stays. A weight read in several places is pruned once
-//   and stays shared; bodies of if, loop and scan are pruned with the rest.
+//   threshold is over |w| (* norm) * cost, and no weight loses more than four fifths of what the amount leaves. Pattern 2:4: of each 4 neighbours
+//   along the axis that products sum over, the 2 smallest; what is left over at the end of the axis stays. A weight read in several places is pruned
+//   once and stays shared; bodies of if, loop and scan are pruned with the rest.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -17,6 +17,8 @@
 namespace onecard {
 
 namespace {
+
+constexpr double kMostOfTheRest = 0.8;  // that a weight loses where others cost more
 
 // Order of a magnitude: larger |v|, larger key; what is not a number stays unpruned longest.
 uint64_t key_of(double v) { return std::bit_cast<uint64_t>(std::abs(v)); }
@@ -113,6 +115,33 @@ std::vector<int64_t> global_counts(const std::vector<ConstTensor>& weights, int6
   return counts;
 }
 
+int64_t zeros_in(const Tensor& t) {
+  int64_t zeros = 0;
+  each_key(t, [&](uint64_t key) { zeros += key == 0; });
+  return zeros;
+}
+
+// The same with no weight losing more than a part of what `amount` would leave: what cost nothing in the samples may matter elsewhere.
+std::vector<int64_t> bounded_counts(const std::vector<ConstTensor>& weights, int64_t total, double amount) {
+  std::vector<int64_t> counts(weights.size(), -1);
+  while (true) {
+    std::vector<ConstTensor> open;
+    std::vector<size_t> place;
+    for (size_t i = 0; i < weights.size(); ++i)
+      if (counts[i] < 0) open.push_back(weights[i]), place.push_back(i);
+    const std::vector<int64_t> found = global_counts(open, total);
+    bool bounded = false;
+    for (size_t i = 0; i < open.size(); ++i) {
+      const int64_t most = std::max(share(amount + (1 - amount) * kMostOfTheRest, open[i]->elements()), zeros_in(*open[i]));
+      if (found[i] <= most) continue;
+      counts[place[i]] = most, total -= most, bounded = true;
+    }
+    if (bounded) continue;
+    for (size_t i = 0; i < open.size(); ++i) counts[place[i]] = found[i];
+    return counts;
+  }
+}
+
 // What every element of a weight counts for, as numbers that one threshold can be laid over.
 Tensor counted(const Prunable& w, float cost) {
   Tensor t(DType::f32, w.constant->dims());
@@ -144,7 +173,9 @@ std::vector<int64_t> counts_of(const std::vector<Prunable>& weights, const Prune
     elements += w.constant->elements();
   }
   const int64_t total = share(asked.amount, elements);
-  const std::vector<int64_t> found = asked.scope == PruneScope::global ? global_counts(together, total) : lamp_counts(together, total);
+  const std::vector<int64_t> found = asked.costs                         ? bounded_counts(together, total, asked.amount)
+                                     : asked.scope == PruneScope::global ? global_counts(together, total)
+                                                                         : lamp_counts(together, total);
   for (size_t i = 0; i < place.size(); ++i) counts[place[i]] = found[i];
   return counts;
 }
@@ -214,12 +245,6 @@ void drop_half_of_fours(Tensor& w, const Prunable& as) {
   each_line(w, as, [&](auto& line, int64_t) {
     for (int64_t k = 0; k + 4 <= as.depth->extent; k += 4) line.drop(k, k + 4, 2);
   });
-}
-
-int64_t zeros_in(const Tensor& t) {
-  int64_t zeros = 0;
-  each_key(t, [&](uint64_t key) { zeros += key == 0; });
-  return zeros;
 }
 
 bool takes_fours(const Prunable& w) { return w.depth && w.depth->extent >= 4; }

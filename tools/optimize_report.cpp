@@ -134,8 +134,13 @@ ordered_json pruning_json(const OptimizeResult& r) {
   return j;
 }
 
-std::string cost_text(const Survival& s, const PruneSummary& p) {
-  std::string text = "cost: signal to error " + number_text(s.decibels) + " dB of the outputs on " + std::to_string(s.samples) + " held-out samples";
+std::string cost_text(const OptimizeResult& r) {
+  const Survival& s = *r.survival;
+  const PruneSummary& p = *r.pruned;
+  const bool fitted_too = r.held_out && r.held_out->fitted_too, guarded = r.guard && !r.guard->raised.empty();
+  std::string text = "cost" + std::string(guarded ? " before the guard" : "") + ": signal to error " + number_text(s.decibels) +
+                     " dB, the mean over the outputs, on " + std::to_string(s.samples) + (fitted_too ? "" : " held-out") +
+                     (s.samples == 1 ? " sample" : " samples") + (fitted_too ? " that they were fitted to" : "");
   if (s.survives) return text;
   text += "; this network does not survive " + (p.pattern == PrunePattern::two_of_four ? "2:4" : percent(s.amount) + " zeros");
   if (p.pattern == PrunePattern::two_of_four) return text;
@@ -155,7 +160,7 @@ std::vector<std::string> zeros_text(const OptimizeResult& r) {
     const PruneSummary& p = *r.pruned;
     const double share = p.elements > 0 ? static_cast<double>(p.zeros) / static_cast<double>(p.elements) : 0;
     lines.push_back("pruning: " + percent(share) + " of the elements of " + std::to_string(p.weights) + " weights are 0; " +
-                    (r.survival ? cost_text(*r.survival, p) : "cost: not measured, give samples: --data PATH"));
+                    (r.survival ? cost_text(r) : "cost: not measured, give samples: --data PATH"));
   }
   lines.push_back("zeros: stored, all weights take " + bytes_text(r.sizes.weight_bytes_stored) + " instead of " + bytes_text(r.sizes.weight_bytes));
   lines.push_back("zeros: speed: " + (r.steps_without_zeros > 0 ? std::to_string(r.steps_without_zeros) +

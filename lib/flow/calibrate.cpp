@@ -11,9 +11,9 @@ namespace onecard {
 
 namespace {
 
-constexpr std::string_view kTitle = "onecard calibration 2 ";
+constexpr std::string_view kKind = "onecard calibration ", kTitle = "onecard calibration 3 ";
 constexpr std::array kMethods = {"auto", "minmax", "entropy", "percentile", "mse"};
-constexpr std::array kWeights = {"keep", "repair"}, kMeans = {"keep", "match"};
+constexpr std::array kWeights = {"keep", "repair"}, kMeans = {"keep", "match"}, kSums = {"original", "own"};
 constexpr std::array kRounding = {"none", "nearest", "by_error"};
 
 template <class E, size_t N>
@@ -71,12 +71,14 @@ Calibrated parsed(std::string_view text, std::optional<CalibrationMethod> method
   found.how.weights = value_of<Weights>(kWeights, in);
   found.how.rounding = value_of<Rounding>(kRounding, in);
   found.how.means = value_of<Means>(kMeans, in);
+  found.how.sums = value_of<Sums>(kSums, in);
   while (in.accept_word("float")) found.skip.insert(in.quoted());
-  while (in.peek() != 0) {
-    if (!in.accept_word("layer")) in.error("a line that is none of a calibration cache");
+  while (!in.accept_word("end")) {
+    if (!in.accept_word("layer")) in.error(in.peek() == 0 ? "the end is missing" : "a line that is none of a calibration cache");
     const std::string layer = in.quoted();
     found.sites[layer] = read_site(in);
   }
+  if (in.number() != static_cast<double>(found.skip.size() + found.sites.size()) || in.peek() != 0) in.error("lines are missing");
   return found;
 }
 
@@ -115,13 +117,14 @@ void write_calibration_cache(const Path& path, const std::string& key, Calibrati
   out << kTitle << key << "\nmethod " << name_of(method) << "\nrecipe ";
   print_value(out, found.recipe);
   out << " " << word_of(kWeights, found.how.weights) << " " << word_of(kRounding, found.how.rounding) << " " << word_of(kMeans, found.how.means)
-      << "\n";
+      << " " << word_of(kSums, found.how.sums) << "\n";
   for (const std::string& layer : found.skip) {
     out << "float ";
     print_value(out, layer);
     out << "\n";
   }
   for (const auto& [layer, site] : found.sites) print_site(out, layer, site);
+  out << "end " << found.skip.size() + found.sites.size() << "\n";
   write_text(path, out.str());
 }
 
@@ -129,7 +132,8 @@ Calibrated read_calibration_cache(const Path& path, const std::string& key, std:
   ErrorScope scope("reading " + path.string());
   const std::string text = read_text(path);
   const size_t line = std::min(text.find('\n'), text.size());
-  require(text.starts_with(kTitle), ErrorKind::usage, "this is no calibration cache");
+  require(text.starts_with(kKind), ErrorKind::usage, "this is no calibration cache");
+  require(text.starts_with(kTitle), ErrorKind::usage, "the calibration cache was written by another version; delete it");
   require(text.substr(0, line) == std::string(kTitle) + key, ErrorKind::usage,
           "the calibration cache belongs to another model, or was made with other options; delete it");
   try {

@@ -93,6 +93,10 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   context.prune.costs = done.recipe.costs;
   result.survival = done.survival;
   result.sample_use = std::move(done.use);
+  for (const auto& [layer, zeros] : done.zeros)
+    if (zeros > 0)
+      context.details.push_back("moved to where they cost least: " + layer + " has " + std::to_string(zeros) + " zeros of " +
+                                std::to_string(done.found.at(layer).weight->elements()) + " elements");
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);

@@ -92,6 +92,9 @@ def holds(name, make, how, gates):
     stored = json.loads(guarded.stdout)["weight_bytes_stored"]
     need(stored == shipped[0]["weight_bytes_stored"], f"{name}: {stored} bytes are stored, the price list says {shipped}")
     need(prices[0]["weight_bytes_stored"] < stored < prices[-1]["weight_bytes_stored"], f"{name}: bytes {[p['weight_bytes_stored'] for p in prices]}")
+    if "--prune" in how:
+        before, after = (json.loads(done.stdout)["pruning"] for done in (plain, guarded))
+        need(after["zeros"] < before["zeros"], f"{name}: layers have their elements back, and {after['zeros']} zeros are told as before")
     need(all(p["relative_time"] > 0 for p in prices), f"{name}: times of a run")
     print(f"{name}: {' '.join(map(str, gates))}: {len(json.loads(guarded.stdout)['guard']['raised'])} layers raised, weights "
           f"{prices[0]['weight_bytes_stored']} -> {stored} bytes (all raised {prices[-1]['weight_bytes_stored']})", flush=True)

@@ -178,6 +178,7 @@ TEST(CalibrationCache, ReadsBackWhatWasWrittenAndRefusesWhatIsNotItsOwn) {
     EXPECT_EQ(back.recipe, c.recipe);
     EXPECT_EQ(back.how.rounding, c.how.rounding);
     EXPECT_EQ(back.how.means, c.how.means);
+    EXPECT_EQ(back.how.sums, c.how.sums);
     EXPECT_EQ(back.skip, c.skip);
     EXPECT_EQ(back.sites, c.sites);
   }
@@ -191,8 +192,22 @@ TEST(CalibrationCache, ReadsBackWhatWasWrittenAndRefusesWhatIsNotItsOwn) {
   EXPECT_NE(refused("abd", std::nullopt).find("another model"), std::string::npos);
   EXPECT_NE(refused("abc", CalibrationMethod::mse).find("made by --calibration entropy, not by mse"), std::string::npos);
   for (const char* wrong : {"layer \"x\" i8 0 ;", "layer \"x\" i4 1 ;", "layer \"x\" i8 1", "nonsense"}) {
-    write_text(path, "onecard calibration 2 abc\nmethod auto\nrecipe \"r\" keep nearest keep\n" + std::string(wrong) + "\n");
+    write_text(path, "onecard calibration 3 abc\nmethod auto\nrecipe \"r\" keep nearest keep own\n" + std::string(wrong) + "\n");
     EXPECT_NE(refused("abc", std::nullopt).find("io: "), std::string::npos) << wrong;
+  }
+  // Cut at any line.
+  Calibrated whole;
+  whole.recipe = "r";
+  whole.skip = {"a"};
+  whole.sites["b"] = {DType::i8, 0.5f, {}};
+  whole.sites["c"] = {DType::u8, 0.25f, {2.0f}};
+  write_calibration_cache(path, "abc", CalibrationMethod::automatic, whole);
+  const std::string text = read_text(path);
+  EXPECT_EQ(read_calibration_cache(path, "abc", std::nullopt).sites, whole.sites);
+  for (size_t cut = text.find('\n') + 1; cut < text.size(); ++cut) {
+    if (text[cut - 1] != '\n') continue;
+    write_text(path, text.substr(0, cut));
+    EXPECT_NE(refused("abc", std::nullopt).find("io: "), std::string::npos) << cut;
   }
   std::filesystem::remove(path);
 }

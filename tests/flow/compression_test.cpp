@@ -8,6 +8,7 @@
 #include "lib/cpu/device.h"
 #include "lib/flow/compression/fit.h"
 #include "lib/flow/compression/site.h"
+#include "lib/flow/compression/surgeon.h"
 #include "lib/ir/text.h"
 #include "lib/ops/registry.h"
 #include "passes/filter_bank.h"
@@ -145,6 +146,74 @@ TEST(Fit, LeastSquaresOnTheSurvivorsBeatsTheMaskAlone) {
   for (size_t i = 0; i < keep.size(); ++i) EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
   EXPECT_LT(error_of(c, fitted, true), 0.7 * error_of(c, masked, true));
   EXPECT_LT(error_of(c, fitted, true), error_of(c, fitted, false));
+}
+
+// The least of w' a w - 2 w' b over the elements of one column that `keep` marks: by elimination.
+double least_of(const FitProblem& p, const std::vector<uint8_t>& keep, int64_t column) {
+  std::vector<int64_t> on;
+  for (int64_t k = 0; k < p.depth; ++k)
+    if (keep[static_cast<size_t>(k * p.width + column)]) on.push_back(k);
+  const size_t n = on.size();
+  std::vector<std::vector<double>> m(n, std::vector<double>(n + 1));
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < n; ++j) m[i][j] = p.a[static_cast<size_t>(on[i] * p.depth + on[j])];
+    m[i][n] = p.b[static_cast<size_t>(on[i] * p.width + column)];
+  }
+  double least = 0;
+  for (size_t i = 0; i < n; ++i) {
+    least -= m[i][n] * m[i][n] / m[i][i];
+    for (size_t j = i + 1; j < n; ++j) {
+      const double by = m[j][i] / m[i][i];
+      for (size_t k = i; k <= n; ++k) m[j][k] -= by * m[i][k];
+    }
+  }
+  return least;
+}
+
+// One element after the other, each the one whose absence costs least: here by trying every one.
+TEST(Surgeon, GoesByWhatIsLostWhenTheOthersMakeUpForIt) {
+  const Case c = noisy_product(256, 7, 3);
+  const FitProblem p = fit_problem(c.layer, c.moments, 0, c.w0, c.w0);
+  std::vector<uint8_t> wanted(c.w0.size(), 1);
+  constexpr int64_t kZeros = 11;
+  std::vector<double> costs;
+  for (int64_t z = 0; z < kZeros; ++z) {
+    double least = INFINITY;
+    size_t best = 0;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      if (!wanted[i]) continue;
+      std::vector<uint8_t> next = wanted;
+      next[i] = 0;
+      const auto column = static_cast<int64_t>(i) % p.width;
+      if (const double cost = least_of(p, next, column) - least_of(p, wanted, column); cost < least) least = cost, best = i;
+    }
+    wanted[best] = 0;
+    costs.push_back(least);
+  }
+  std::vector<uint8_t> keep;
+  keep.resize(c.w0.size());
+  const FitProblem* problem = &p;
+  std::vector<uint8_t>* kept = &keep;
+  const std::vector<float> each = choose_zeros({&problem, 1}, kZeros, {&kept, 1});
+  EXPECT_EQ(keep, wanted);
+  ASSERT_EQ(each.size(), c.w0.size());  // those that stay, too
+  for (size_t z = 0; z < costs.size(); ++z) EXPECT_NEAR(each[z], costs[z], 1e-3 * costs[z] + 1e-6) << z;
+}
+
+TEST(Surgeon, CountsOverAllGroupsAndTakesHostileProblems) {
+  FitProblem good;
+  good.depth = 2, good.width = 1;
+  good.a = {2, 0, 0, 2};
+  good.b = {4, 2};  // w = 2, 1: they cost 8 and 2
+  FitProblem dead = good;
+  dead.a = {0, 0, 0, 0};
+  dead.b = {0, 0};
+  const FitProblem* problems[] = {&good, &dead};
+  std::vector<uint8_t> first(2), second(2);
+  std::vector<uint8_t>* keep[] = {&first, &second};
+  choose_zeros(problems, 3, keep);
+  EXPECT_EQ(first, (std::vector<uint8_t>{1, 0}));
+  EXPECT_EQ(second, (std::vector<uint8_t>{0, 0}));
 }
 
 TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {

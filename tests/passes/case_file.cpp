@@ -51,6 +51,14 @@ std::shared_ptr<const InputNorms> parse_norms(const std::string& text) {
   return std::make_shared<const InputNorms>(InputNorms{{text.substr(0, colon), parse_numbers(text.substr(colon + 1))}});
 }
 
+// "name:number" of one weight, added to those before.
+void parse_cost(PruneOptions& prune, const std::string& text) {
+  PruneCosts costs = prune.costs ? *prune.costs : PruneCosts();
+  const size_t colon = text.find(':');
+  costs[text.substr(0, colon)] = std::stof(text.substr(colon + 1));
+  prune.costs = std::make_shared<const PruneCosts>(std::move(costs));
+}
+
 void parse_setting(PassContext& context, const std::string& word) {
   const size_t equal = word.find('=');
   const std::string key = word.substr(0, equal), value = equal == std::string::npos ? "" : word.substr(equal + 1);
@@ -63,6 +71,7 @@ void parse_setting(PassContext& context, const std::string& word) {
   else if (key == "prune") parse_prune(context.prune, value);
   else if (key == "only") context.prune.only.push_back(value);
   else if (key == "prune_skip") context.prune.skip.push_back(value);
+  else if (key == "cost") parse_cost(context.prune, value);
   else if (key == "norms") context.prune.norms = parse_norms(value);
   else if (key == "scope") context.prune.scope = value == "global" ? PruneScope::global : value == "lamp" ? PruneScope::lamp : PruneScope::tensor;
   else if (key == "found_weight" || key == "found_bias" || key == "found_input") parse_found(context, key, value);

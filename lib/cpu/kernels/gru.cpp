@@ -53,8 +53,7 @@ void run_step(const RecurrentPlan& p, const float* r, ResetGate reset, const Seq
     add_product(m.extra, hidden, p.batch, hidden, r_hidden, hidden, sums + cut, stride);
   }
   for (int64_t n = 0; n < p.batch; ++n)
-    if (lengths.has(n, t))
-      gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
+    if (lengths.has(n, t)) gru_update(sums + n * stride, hidden, reset == ResetGate::after_linear ? m.extra + n * hidden : nullptr, m.h + n * hidden);
 }
 
 void run_direction(const RecurrentPlan& p, ResetGate reset, const LaunchArgs& args, const SequenceLengths& lengths, int64_t d) {

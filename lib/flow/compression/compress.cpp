@@ -17,6 +17,16 @@ FoundLayers merged(FoundLayers under, const FoundLayers& over) {
   return under;
 }
 
+ZeroCounts zeros_in(const FoundLayers& found) {
+  ZeroCounts zeros;
+  for (const auto& [name, layer] : found) {
+    if (!layer.weight) continue;
+    int64_t& count = zeros[name];
+    for (int64_t i = 0; i < layer.weight->elements(); ++i) count += layer.weight->at(i) == 0;
+  }
+  return zeros;
+}
+
 }  // namespace
 
 Compression compress(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
@@ -29,6 +39,7 @@ Compression compress(const CompressionRequest& request, const FloatPipeline& pip
     FoundPruning pruning = find_pruning(bench, result.tried);
     result.recipe = std::move(pruning.recipe);
     result.survival = pruning.survival;
+    if (result.recipe.zeros) result.zeros = zeros_in(pruning.found);
     result.found = std::move(pruning.found);
     base = std::move(pruning.graph);
   }

@@ -30,6 +30,7 @@ struct PruneRecipe {
   std::shared_ptr<const PruneCosts> costs{};  // with one threshold; null: all weights alike
   PruneTables tables = PruneTables::leave;    // they compete last
   std::optional<Weights> repair{};            // nothing: as the zeros leave the others; keep: means matched alone
+  std::shared_ptr<const ZeroCounts> zeros{};  // see Refinement
 };
 
 // What `compress` is asked for.
@@ -49,9 +50,10 @@ struct CompressionRequest {
 
 // What was decided, to be handed to the passes.
 struct Compression {
-  SampleUse use;                         // which samples served what
+  SampleUse use;  // which samples served what
   PruneRecipe recipe;
   std::optional<Survival> survival;  // of pruning
+  ZeroCounts zeros;                  // of each layer, where they were chosen anew: other ones than pruning by magnitude left
   FoundLayers found;
   std::vector<std::string> skip_layers;  // stay in float
   Calibrated calibrated;                 // with int8 activations

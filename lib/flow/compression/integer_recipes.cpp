@@ -15,6 +15,7 @@ constexpr int64_t kKeptElements = int64_t{1} << 18;        // of a site's values
 constexpr int64_t kMostRuns = 4;                           // of a body in one sample that keep their full share of them
 constexpr double kGoodEnough = 36, kGoodEnoughSmall = 30;  // dB: no layer need stay in float; half of a small network is too much for little
 constexpr double kGain = 0.7;                              // dB that a layer in float must bring
+constexpr double kDoubt = 1;                               // dB that what is fitted to few samples must bring
 constexpr size_t kSmall = 20;                              // layers: half of a network below may stay in float
 constexpr size_t kProbes = 3;                              // samples on which single layers are judged
 constexpr int kTriesInVain = 3;                            // one after the other
@@ -25,12 +26,20 @@ const char* name_of(RangeRule rule) {
   return kNames[static_cast<size_t>(rule)];
 }
 
+std::string name_of(const Refinement& how) {
+  std::string name = how.rounding == Rounding::by_error ? "rounded by error" : "";
+  if (how.means == Means::match) name += name.empty() ? "means matched" : ", means matched";
+  return name + (how.sums == Sums::own ? ", to its own sums" : "");
+}
+
 // Layers that read one value along the same axis share its quantization.
 struct Site {
   std::string value;
   std::vector<Layer> readers;
   SiteSeen seen;
 };
+
+enum class Banks : uint8_t { leave, quantize };
 
 class IntegerSearch {
  public:
@@ -45,20 +54,35 @@ class IntegerSearch {
     const Refinement nearest{Weights::keep, Rounding::nearest, Means::keep};
     const RangeRule first = bench_.request.range.value_or(RangeRule::whole);
     Candidate best = tried(name_of(first), sites_by(first, ChannelRule::one_scale), nearest, {});
-    const auto consider = [&](Candidate c) {
-      if (c.decibels > best.decibels) best = std::move(c);
-    };
-    if (!bench_.request.range) {
-      consider(tried(name_of(RangeRule::least_error), sites_by(RangeRule::least_error, ChannelRule::one_scale), nearest, {}));
-      consider(tried("balanced", sites_by(RangeRule::whole, ChannelRule::balanced), nearest, {}));
-      consider(tried("balanced, clipped", sites_by(RangeRule::least_error, ChannelRule::balanced), nearest, {}));
-      const Candidate start = best;
-      consider(tried(start.name + "; means matched", start.sites, {Weights::keep, Rounding::nearest, Means::match}, {}));
-      consider(tried(start.name + "; rounded by error", start.sites, {Weights::keep, Rounding::by_error, Means::keep}, {}));
-      consider(tried(start.name + "; rounded by error, means matched", start.sites, {Weights::keep, Rounding::by_error, Means::match}, {}));
-      // What base itself lacks, no layer in float brings back.
-      const double most = base_ == bench_.dense ? INFINITY : bench_.decibels(base_) - kGain;
-      raise_worst(best, std::min(layers_.size() < kSmall ? kGoodEnoughSmall : kGoodEnough, most));
+    if (bench_.request.range) return settle(std::move(best));
+    // What few samples said (where to clip, how to round, which means) must show on the few others that it is worth something.
+    const double doubt = bench_.use.held_out.size() < kFewHeldOut ? kDoubt : 0;
+    RangeRule range = first;
+    ChannelRule channels = ChannelRule::one_scale;
+    for (const auto& [r, c] : {std::pair(RangeRule::least_error, ChannelRule::one_scale), std::pair(RangeRule::whole, ChannelRule::balanced),
+                               std::pair(RangeRule::least_error, ChannelRule::balanced)}) {
+      Candidate next = tried(c == ChannelRule::one_scale ? name_of(r)
+                             : r == RangeRule::whole     ? "balanced"
+                                                         : "balanced, clipped",
+                             sites_by(r, c), nearest, {});
+      const double least = best.decibels + (r == RangeRule::least_error && range == RangeRule::whole ? doubt : 0);
+      if (next.decibels > least) best = std::move(next), range = r, channels = c;
+    }
+    const Candidate start = best;
+    for (const Sums sums : {Sums::original, Sums::own})
+      for (const auto& [rounding, means] :
+           {std::pair(Rounding::nearest, Means::match), std::pair(Rounding::by_error, Means::keep), std::pair(Rounding::by_error, Means::match)}) {
+        Refinement how{Weights::keep, rounding, means};
+        how.sums = sums;
+        Candidate fitted = tried(start.name + "; " + name_of(how), start.sites, how, {});
+        if (fitted.decibels > std::max(best.decibels, start.decibels + doubt)) best = std::move(fitted);
+      }
+    // What base itself lacks, no layer in float brings back.
+    const double most = base_ == bench_.dense ? INFINITY : bench_.decibels(base_) - kGain;
+    raise_worst(best, most);
+    if (best.decibels < kGoodEnough && !banks_.empty()) {
+      Candidate others = others_than_banks(tried(best.name + ", filter banks too", sites_by(range, channels, Banks::quantize), best.how, {}), best);
+      if (others.decibels >= best.decibels + kGain) best = std::move(others);
     }
     return settle(std::move(best));
   }
@@ -83,8 +107,9 @@ class IntegerSearch {
  private:
   void look_at_sites() {
     for (const Layer& l : find_layers(*bench_.dense)) {
-      if (l.source == RowSource::states || (l.input == 1 && is_filter_bank(*l.node)) || !l.x || l.x->constant) continue;
+      if (l.source == RowSource::states || !l.x || l.x->constant) continue;
       layers_.push_back(l);
+      if (l.input == 1 && is_filter_bank(*l.node)) banks_.insert(l.name);
       const bool windowed = l.source == RowSource::window || l.source == RowSource::scattered;
       const auto same = [&](const Site& s) {
         const RowSource r = s.readers[0].source;
@@ -131,7 +156,7 @@ class IntegerSearch {
   }
 
   // The quantization of every layer's input by one rule.
-  std::map<std::string, SiteQuantization> sites_by(RangeRule range, ChannelRule channels) const {
+  std::map<std::string, SiteQuantization> sites_by(RangeRule range, ChannelRule channels, Banks banks = Banks::leave) const {
     std::map<std::string, ConstTensor> weights;
     for (const Layer& l : find_layers(*base_)) weights[l.name] = l.node->inputs[l.input]->constant;
     std::map<std::string, SiteQuantization> chosen;
@@ -139,7 +164,8 @@ class IntegerSearch {
       std::vector<const Layer*> readers;
       std::vector<ConstTensor> read;
       for (const Layer& l : s.readers)
-        if (weights.contains(l.name)) readers.push_back(&l), read.push_back(materialize(weights[l.name]));
+        if (weights.contains(l.name) && (banks == Banks::quantize || !banks_.contains(l.name)))
+          readers.push_back(&l), read.push_back(materialize(weights[l.name]));
       if (readers.empty()) continue;
       if (const auto q = choose_quantization(s.seen, readers, read, range, channels))
         for (const Layer* l : readers) chosen[l->name] = *q;
@@ -183,64 +209,118 @@ class IntegerSearch {
     return {std::move(best.found), {best.name, best.how, std::move(best.sites), std::move(best.skip)}};
   }
 
-  // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of
-  // many layers a tenth of them and of the weights at most.
-  void raise_worst(Candidate& best, double enough) {
-    if (best.decibels >= enough) return;
-    std::vector<std::pair<double, const Layer*>> costs;
-    int64_t elements = 0;
+  struct Cost {
+    double decibels;  // when it alone is integers
+    const Layer* layer;
+  };
+  // Of the layers that the candidate has as integers, the one that costs most first.
+  std::vector<Cost> costs_of(const Candidate& c) const {
     std::vector<const Layer*> probed;
-    for (const Layer& l : layers_) {
-      const auto found = best.found.find(l.name);
-      elements += l.weight_elements();
-      if (found != best.found.end() && found->second.input) probed.push_back(&l);
-    }
+    for (const Layer& l : layers_)
+      if (const auto found = c.found.find(l.name); found != c.found.end() && found->second.input) probed.push_back(&l);
+    std::vector<Cost> costs;
     const auto alone = [&](int, int64_t i) {
       const Layer& l = *probed[static_cast<size_t>(i)];
-      return bench_.decibels_beside_others(bench_.built(base_, {{l.name, best.found.at(l.name)}}), kProbes);
+      return bench_.decibels_beside_others(bench_.built(base_, {{l.name, c.found.at(l.name)}}), kProbes);
     };
     in_order(static_cast<int64_t>(probed.size()), bench_.workers, alone, [&](int64_t i, double db) {
-      costs.emplace_back(db, probed[static_cast<size_t>(i)]);
+      costs.push_back({db, probed[static_cast<size_t>(i)]});
       bench_.progress("layer by layer", static_cast<double>(costs.size()) / static_cast<double>(probed.size()));
     });
     bench_.weights->store.drop_unused();
-    std::stable_sort(costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    const bool small = layers_.size() < kSmall;
-    // Of a small network half may be float, what was left alone counted.
-    const size_t all = find_layers(*base_).size(), alone_already = all - std::min(all, probed.size());
-    const size_t most = small ? std::max<size_t>(1, all / 2 - std::min(all / 2, alone_already))
-                              : static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(layers_.size())));
-    const double most_elements = (small ? 0.5 : kMostFloat) * static_cast<double>(elements);
-    const std::string stem = best.name;
+    std::stable_sort(costs.begin(), costs.end(), [](const Cost& a, const Cost& b) { return a.decibels < b.decibels; });
+    return costs;
+  }
+
+  // How many layers may stay in float, and of how many weights, beside those that were left alone.
+  struct Budget {
+    size_t layers = 0;
+    double elements = 0;
+    bool holds(const Candidate& c, double given_up, const Layer& l) const {
+      return c.skip.size() < layers && given_up + static_cast<double>(l.weight_elements()) <= elements;
+    }
+  };
+  static Candidate with_float(Candidate c, const Layer& l) {
+    for (const std::string& name : {l.name, l.name + ".r"})
+      if (c.found.erase(name) > 0) c.skip.insert(name);
+    return c;
+  }
+  double decibels_of(const Candidate& c) const { return bench_.decibels(bench_.shipped(base_, c.found, c.skip)); }
+
+  // The worst layers in float, as many as the budget holds, whether one alone would gain or not: of layers that cost alike none does.
+  Candidate worst_together(Candidate c, const std::vector<Cost>& costs, const Budget& budget) const {
+    double given_up = 0;
+    for (const Cost& cost : costs) {
+      if (!budget.holds(c, given_up, *cost.layer)) continue;
+      given_up += static_cast<double>(cost.layer->weight_elements());
+      c = with_float(std::move(c), *cost.layer);
+    }
+    c.decibels = decibels_of(c);
+    return c;
+  }
+
+  Candidate recorded(Candidate c, const std::string& stem) {
+    c.name = stem + "; " + std::to_string(c.skip.size()) + (c.skip.size() == 1 ? " layer" : " layers") + " in float";
+    c.record = tried_.size();
+    tried_.push_back({"int8", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
+    return c;
+  }
+
+  // Layers that cost most when they alone are integers are left in float, one after the other, as long as that gains enough: of a network of
+  // many layers a tenth of them and of the weights at most, of a small one half, what was left alone counted.
+  void raise_worst(Candidate& best, double most_decibels) {
+    const size_t eligible = layers_.size() - banks_.size(), all = find_layers(*base_).size();
+    const bool small = eligible < kSmall;
+    const double enough = std::min(small ? kGoodEnoughSmall : kGoodEnough, most_decibels);
+    if (best.decibels >= enough) return;
+    const std::vector<Cost> costs = costs_of(best);
+    double elements = 0;
+    for (const Layer& l : layers_) elements += banks_.contains(l.name) ? 0 : static_cast<double>(l.weight_elements());
+    Budget budget{static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(eligible))), (small ? 0.5 : kMostFloat) * elements};
+    if (small) budget.layers = std::max<size_t>(1, all / 2 - std::min(all / 2, all - std::min(all, costs.size())));
     Candidate now = best;
-    int64_t given_up = 0;
+    double given_up = 0;
     int in_vain = 0;
-    for (size_t i = 0; i < costs.size() && now.skip.size() < most && now.decibels < enough && in_vain < kTriesInVain; ++i) {
-      const Layer& l = *costs[i].second;
-      if (static_cast<double>(given_up + l.weight_elements()) > most_elements) continue;
-      Candidate next = now;
-      for (const std::string& name : {l.name, l.name + ".r"})
-        if (next.found.erase(name) > 0) next.skip.insert(name);
-      next.decibels = bench_.decibels(bench_.shipped(base_, next.found, next.skip));
+    for (size_t i = 0; i < costs.size() && now.skip.size() < budget.layers && now.decibels < enough && in_vain < kTriesInVain; ++i) {
+      const Layer& l = *costs[i].layer;
+      if (!budget.holds(now, given_up, l)) continue;
+      Candidate next = with_float(now, l);
+      next.decibels = decibels_of(next);
       const bool gains = next.decibels >= now.decibels + kGain;
       in_vain = gains ? 0 : in_vain + 1;
       if (!gains) continue;
-      given_up += l.weight_elements();
+      given_up += static_cast<double>(l.weight_elements());
       now = std::move(next);
     }
+    if (now.decibels < enough && now.skip.size() + 1 < budget.layers) {
+      Candidate together = worst_together(best, costs, budget);
+      if (together.decibels >= now.decibels + kGain * (static_cast<double>(together.skip.size()) - static_cast<double>(now.skip.size())))
+        now = std::move(together);
+    }
     if (now.skip.empty()) return;
-    now.name = stem + "; " + std::to_string(now.skip.size()) + (now.skip.size() == 1 ? " layer" : " layers") + " in float";
-    now.record = tried_.size();
-    tried_.push_back({"int8", now.name, now.decibels, static_cast<int64_t>(now.skip.size()), false});
+    now = recorded(std::move(now), best.name);
     // The others were settled beside the integers of these layers: once more beside their floats.
     Candidate again = tried(now.name + "; settled again", now.sites, now.how, now.skip);
     best = again.decibels > now.decibels ? std::move(again) : std::move(now);
+  }
+
+  // Filter banks stay in float for what their integers are feared to cost: where others cost more, these stay in float instead, as many layers and
+  // weights as `left` leaves.
+  Candidate others_than_banks(Candidate all_integers, const Candidate& left) {
+    const std::vector<Cost> costs = costs_of(all_integers);
+    Budget budget{left.skip.size(), 0};
+    for (const Layer& l : layers_)
+      if (banks_.contains(l.name) || left.skip.contains(l.name)) budget.elements += static_cast<double>(l.weight_elements());
+    budget.layers += banks_.size();
+    const std::string stem = all_integers.name;
+    return recorded(worst_together(std::move(all_integers), costs, budget), stem);
   }
 
   const Workbench& bench_;
   const GraphPtr& base_;
   std::vector<RecipeRecord>& tried_;
   std::vector<Layer> layers_;
+  std::set<std::string> banks_;  // those of them that are filter banks: integers as a recipe of its own
   std::vector<Site> sites_;
 };
 

@@ -11,6 +11,7 @@ struct SampleUse {
   std::vector<size_t> fitted;    // their rows say how weights are rounded and repaired
   std::vector<size_t> held_out;  // candidates are compared on these
 };
+constexpr size_t kFewHeldOut = 8;  // samples, less: hardly other ones than those that were fitted to
 // `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
 enum class SampleOrder : uint8_t { apart, streams };
 // At most `most_fitted` serve the first end.
@@ -31,9 +32,10 @@ class Judge {
   double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
   // The mean of those errors: one output that is ruined shows among many that are not touched.
   double error(const Team& candidate, size_t most = SIZE_MAX) const;
+  // Those errors; one alone, more than any, where the outputs have other extents.
+  std::vector<double> errors(const Team& candidate, size_t most = SIZE_MAX) const;
 
  private:
-  std::vector<double> errors(const Team& candidate, size_t most) const;  // per output that counts
   std::vector<std::vector<Tensor>> answers(const Team& team, size_t most) const;
   const SampleSource& samples_;
   std::vector<size_t> held_out_;

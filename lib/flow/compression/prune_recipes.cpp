@@ -6,6 +6,7 @@
 #include "lib/base/in_order.h"
 #include "lib/flow/compression/input_norms.h"
 #include "lib/flow/compression/work.h"
+#include "lib/flow/compression/zero_allocation.h"
 #include "lib/runtime/weights.h"
 
 namespace onecard {
@@ -13,11 +14,10 @@ namespace onecard {
 namespace {
 
 constexpr double kMostlyProducts = 0.5;  // of the elements of all weights: by |w| |x| is then worth a try
-constexpr size_t kFewHeldOut = 8;        // samples: hardly other than those that repair was fitted to,
-constexpr double kMostRepair = 15;       // so of the dB that it brings beyond what the zeros leave no more count
+constexpr double kMostRepair = 15;       // with few held-out samples, of the dB that it brings beyond what the zeros leave no more count
 constexpr double kBelieved = 0.9;        // and of the others this share: of allocations that end alike the one that needs less repair wins
 constexpr double kTableLoss = 0.5;       // dB that zeros in lookup tables may cost
-constexpr double kMostWork = 4e11;       // multiplications of the runs that look at one weight after the other
+constexpr double kMostWork = 1.5e11;     // multiplications of the runs that look at one weight after the other
 constexpr float kDearest = 1e18f;        // finite when multiplied by a weight
 constexpr size_t kProbes = 3;            // samples in each of them
 
@@ -27,6 +27,7 @@ std::string name_of(const PruneRecipe& r) {
   if (r.costs) name += ", by what zeros cost in each weight";
   if (r.tables == PruneTables::prune) name += ", lookup tables too";
   if (r.repair) name += *r.repair == Weights::repair ? ", least squares" : ", means matched";
+  if (r.zeros) name += r.zeros->empty() ? " on zeros chosen by it" : " on zeros chosen by it, by what they cost the answers";
   return name;
 }
 
@@ -46,8 +47,8 @@ class PruneSearch {
         recipe.repair = repair;
         PruneTrial t = tried(recipe, pruned.graph, "pruning", name_of(recipe));
         if (!repair) unrepaired = t.decibels;
-        t.worth = bench_.use.held_out.size() < kFewHeldOut ? unrepaired + kBelieved * std::min(t.decibels - unrepaired, kMostRepair) : t.decibels;
-        if (t.worth > best.worth || !best.graph) best = std::move(t);
+        t.unrepaired = unrepaired;
+        if (worth_of(t) > worth_of(best) || !best.graph) best = std::move(t);
       }
     };
     const bool by_magnitude = bench_.request.score != PruneScore::wanda, has_products = share_of_products(*bench_.dense) >= kMostlyProducts;
@@ -63,6 +64,7 @@ class PruneSearch {
         recipe.costs = std::move(costs);
         consider(recipe);
       }
+    consider_other_zeros(best);
     consider_tables(best);
     tried_[best.record].chosen = true;
     FoundPruning found;
@@ -78,7 +80,7 @@ class PruneSearch {
     PruneRecipe recipe;
     GraphPtr graph;
     FoundLayers found;
-    double decibels = -INFINITY, worth = -INFINITY;  // worth: what it is compared by
+    double decibels = -INFINITY, unrepaired = -INFINITY;
     size_t record = 0;
   };
 
@@ -94,9 +96,10 @@ class PruneSearch {
 
   // `pruned` has the recipe's zeros.
   PruneTrial tried(const PruneRecipe& recipe, const GraphPtr& pruned, const std::string& stage, const std::string& name) {
-    PruneTrial t{recipe, nullptr, {}, 0, 0, tried_.size()};
+    PruneTrial t{recipe, nullptr, {}, 0, -INFINITY, tried_.size()};
     if (recipe.repair) {
-      const Refinement how{*recipe.repair, Rounding::none, Means::match};
+      Refinement how{*recipe.repair, Rounding::none, Means::match};
+      how.zeros = recipe.zeros;
       t.found = refine(bench_.networks(pruned), bench_.device, bench_.samples, bench_.use.fitted, {}, {}, how,
                        [&](double share) { bench_.progress("repair", share); });
     }
@@ -131,6 +134,31 @@ class PruneSearch {
     return costs;
   }
 
+  // What a trial is compared by.
+  double worth_of(const PruneTrial& t) const {
+    if (bench_.use.held_out.size() >= kFewHeldOut || !std::isfinite(t.unrepaired)) return t.decibels;
+    return t.unrepaired + kBelieved * std::min(t.decibels - t.unrepaired, kMostRepair);
+  }
+
+  // The same number of zeros at other places: of each layer those that cost its sums least, and of the layers those that cost the answers least.
+  void consider_other_zeros(PruneTrial& best) {
+    if (!bench_.request.repair || bench_.request.score != PruneScore::automatic || bench_.request.prune.pattern != PrunePattern::any) return;
+    PruneRecipe recipe = best.recipe;
+    recipe.repair = Weights::repair;
+    const GraphPtr pruned = with_zeros(recipe, bench_.request.prune.amount).graph;
+    std::vector<std::shared_ptr<const ZeroCounts>> ways{std::make_shared<const ZeroCounts>()};
+    if (bench_.request.scopes.size() > 1) {
+      const GraphPtr each_pruned = with_zeros({PruneScope::tensor, nullptr}, bench_.request.prune.amount).graph;
+      ways.push_back(allocate_zeros(bench_, each_pruned, pruned));
+    }
+    for (const auto& zeros : ways) {
+      if (!zeros) continue;
+      recipe.zeros = zeros;
+      PruneTrial t = tried(recipe, pruned, "pruning", name_of(recipe));
+      if (t.decibels > best.decibels) best = std::move(t);
+    }
+  }
+
   // Tables that are only looked up take their share of the zeros where that costs next to nothing.
   void consider_tables(PruneTrial& best) {
     if (!bench_.request.prune.only.empty()) return;
@@ -154,9 +182,11 @@ class PruneSearch {
     s.survives = best.decibels >= kSurvives;
     if (!s.survives && bench_.request.prune.pattern == PrunePattern::any)
       find_survived(s, [&](double amount) {
+        PruneRecipe recipe = best.recipe;
+        if (recipe.zeros) recipe.zeros = std::make_shared<const ZeroCounts>();  // those counts were for all that was asked
         bench_.progress("how much it survives", amount);
         const std::string percent = std::to_string(static_cast<int>(std::lround(100 * amount))) + "% zeros, ";
-        return tried(best.recipe, with_zeros(best.recipe, amount).graph, "survival", percent + name_of(best.recipe)).decibels;
+        return tried(recipe, with_zeros(recipe, amount).graph, "survival", percent + name_of(recipe)).decibels;
       });
     return s;
   }

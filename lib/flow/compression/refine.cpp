@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
+#include "lib/flow/compression/behind_others.h"
+#include "lib/flow/compression/surgeon.h"
 #include "lib/flow/compression/work.h"
-#include "lib/ir/every_node.h"
-#include "lib/ops/control.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/scale_index.h"
@@ -21,6 +21,7 @@ constexpr int64_t kMomentWork = 1'000'000'000;             // multiplications th
 constexpr int64_t kMostRuns = 4;                           // of a body in one sample whose rows are taken, if each has its full share
 constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
+constexpr size_t kFewestStretches = 3;
 
 // One layer while it is being settled.
 struct Work {
@@ -140,14 +141,16 @@ class Refiner {
       const auto it = originals.find(l.name);
       const bool same = it != originals.end() && it->second.groups == l.groups && it->second.depth == l.depth && it->second.width == l.width &&
                         it->second.taps == l.taps;
-      if (!same || skip.contains(l.name) || (l.input == 1 && is_filter_bank(*it->second.node))) continue;
       const auto site = sites.find(l.name);
+      const bool left = l.input == 1 && site == sites.end() && same && is_filter_bank(*it->second.node);
+      if (!same || skip.contains(l.name) || left) continue;
       work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {}});
     }
+    if (how.zeros) chooses_zeros_ = small_enough_to_choose(find_layers(*n.dense));
   }
 
   FoundLayers run(const std::function<void(double)>& progress) {
-    const size_t chunks = how_.sequential() ? chunk_count() : 1;
+    const size_t chunks = !how_.sequential() ? 1 : apart_ ? kFewestStretches : chunk_count();
     size_t begin = 0;
     while (begin < work_.size()) {
       const size_t wanted = (work_.size() + chunks - 1) / chunks;
@@ -158,25 +161,38 @@ class Refiner {
       if (how_.sequential()) gather(begin, end);
       const auto settled = [&](int worker, int64_t i) {
         Work& w = work_[begin + static_cast<size_t>(i)];
-        FoundLayer found = settle(*products_[static_cast<size_t>(worker)], w);
+        ZeroCosts done = settle(*products_[static_cast<size_t>(worker)], w);
         w.moments = {};
-        return found;
+        return done;
       };
-      in_order(static_cast<int64_t>(end - begin), workers(), settled, [&](int64_t i, FoundLayer found) {
-        if (found.weight || found.bias || found.input) found_[work_[begin + static_cast<size_t>(i)].base.name] = std::move(found);
-      });
+      in_order(static_cast<int64_t>(end - begin), workers(), settled, [&](int64_t i, ZeroCosts done) { take(begin + static_cast<size_t>(i), done); });
       begin = end;
       progress(static_cast<double>(begin) / static_cast<double>(work_.size()));
     }
     return std::move(found_);
   }
 
+  // Each layer as if no other had been settled, with what its zeros cost where they are chosen.
+  std::map<std::string, ZeroCosts> run_apart(const std::function<void(double)>& progress) {
+    apart_ = true;
+    run(progress);
+    return std::move(costs_);
+  }
+
  private:
+  void take(size_t i, ZeroCosts& done) {
+    const std::string& name = work_[i].base.name;
+    if (!done.found.weight && !done.found.bias && !done.found.input) return;
+    if (apart_) costs_[name] = std::move(done);
+    else found_[name] = std::move(done.found);
+  }
+
   int workers() const { return networks_.dense_team->workers(); }
 
   size_t chunk_count() {
     const double work = work_of_run(networks_.dense_team->member(0), samples_, fitted_.at(0));
-    return static_cast<size_t>(std::clamp(stretches_to_fit(work, fitted_.size()), 3.0, static_cast<double>(std::max<size_t>(work_.size(), 3))));
+    return static_cast<size_t>(std::clamp(stretches_to_fit(work, fitted_.size()), static_cast<double>(kFewestStretches),
+                                          static_cast<double>(std::max(work_.size(), kFewestStretches))));
   }
 
   int64_t rows_per_sample(const Layer& l) const {
@@ -206,47 +222,23 @@ class Refiner {
     return out;
   }
 
-  // Which layers of a stretch read what others of it have a part in. These are not settled yet, so what reaches the reader is not what will:
-  // were its rows taken from there, every layer on the way would make up for the same error of earlier stretches, and together for far too much.
-  std::vector<bool> behind_others(size_t begin, size_t end) const {
-    std::set<const Node*> own;  // looked up, never iterated
-    for (size_t i = begin; i < end; ++i) own.insert(work_[i].base.node);
-    std::set<const Value*> touched;
-    touch(*networks_.base, own, touched);
-    std::vector<bool> behind;
-    for (size_t i = begin; i < end; ++i) behind.push_back(touched.contains(work_[i].base.x));
-    return behind;
-  }
-
-  // Adds the values in which `own` nodes have a part. What a body is given counts as one, and so does what it gives; the next round of a loop reads
-  // what its own layers have made.
-  static void touch(const Graph& graph, const std::set<const Node*>& own, std::set<const Value*>& touched) {
-    for (const Node& node : graph.nodes()) {
-      bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const Value* v) { return v && touched.contains(v); });
-      bool has_own = own.contains(&node);
-      for (const GraphPtr& body : node.op->subgraphs())
-        every_node(*body, [&](const Graph&, const Node& inner) { has_own = has_own || own.contains(&inner); });
-      const bool again = has_own && !node.as<If>();
-      for (const GraphPtr& body : node.op->subgraphs()) {
-        if (reads || again) touched.insert(body->inputs.begin(), body->inputs.end());
-        touch(*body, own, touched);
-      }
-      if (reads || has_own) touched.insert(node.outputs.begin(), node.outputs.end());
-    }
-  }
-
   // Runs both networks over the samples and sums the moments of a stretch of layers.
   void gather(size_t begin, size_t end) {
-    const std::vector<bool> behind = behind_others(begin, end);
-    const Team base(networks_.build(found_), device_, workers(), networks_.weights);
+    std::vector<const Layer*> stretch;
+    for (size_t i = begin; i < end; ++i) stretch.push_back(&work_[i].base);
+    const std::vector<bool> behind = behind_others(*networks_.base, stretch);
+    const bool alike = networks_.base == networks_.dense && found_.empty();
+    const Team base(alike ? networks_.dense : networks_.build(found_), device_, alike ? 1 : workers(), networks_.weights);
     struct Both {
       std::vector<Rows> x, d;
     };
     const auto rows = [&](int worker, int64_t f) {
       const Sample sample = samples_.read(fitted_[static_cast<size_t>(f)]);
       const double phase = (static_cast<double>(f) + 0.5) / static_cast<double>(fitted_.size());
-      return Both{rows_of(base.member(worker), sample, begin, end, phase, &Work::base),
-                  rows_of(networks_.dense_team->member(worker), sample, begin, end, phase, &Work::dense)};
+      Both both;
+      both.d = rows_of(networks_.dense_team->member(worker), sample, begin, end, phase, &Work::dense);
+      both.x = alike ? both.d : rows_of(base.member(worker), sample, begin, end, phase, &Work::base);
+      return both;
     };
     in_order(static_cast<int64_t>(fitted_.size()), workers(), rows, [&](int64_t, Both both) {
       const auto sum = [&](int worker, int64_t i) {
@@ -264,23 +256,31 @@ class Refiner {
     if (d.count == 0) return;
     const bool states = w.base.source == RowSource::states;
     if (states || x.count != d.count) x = d;
+    const Rows own = how_.sums == Sums::own ? x : Rows();
     if (w.site && !states) through_site(x, w.base, *w.site);
-    add_rows(products, w.moments, w.base, *materialize(w.dense.node->inputs[w.dense.input]->constant), x, d);
+    add_rows(products, w.moments, w.base, *materialize(targets_of(w).node->inputs[targets_of(w).input]->constant), x,
+             how_.sums == Sums::own ? own : d);
   }
 
-  FoundLayer settle(Products& products, const Work& w) const {
+  // Whose weight and bias say what the sums should be.
+  const Layer& targets_of(const Work& w) const { return how_.sums == Sums::own ? w.base : w.dense; }
+
+  ZeroCosts settle(Products& products, const Work& w) const {
     const Layer& l = w.base;
-    const ConstTensor original = materialize(w.dense.node->inputs[w.dense.input]->constant), kept = materialize(l.node->inputs[l.input]->constant);
+    const ConstTensor original = materialize(targets_of(w).node->inputs[targets_of(w).input]->constant),
+                      kept = materialize(l.node->inputs[l.input]->constant);
     const bool fits = !w.moments.empty() && w.moments.rows >= 2 * std::min<int64_t>(l.depth, 64);
     std::vector<Matrix> matrices;
     for (int64_t g = 0; g < l.groups; ++g) {
       Matrix m;
       m.now = matrix_of(l, *kept, g);
       times_divisor(w, g, m.now);
-      if (fits) pose(products, w, *original, g, m);
+      if (fits) pose(w, *original, g, m);
       matrices.push_back(std::move(m));
     }
-    FoundLayer found;
+    ZeroCosts done;
+    FoundLayer& found = done.found;
+    if (how_.weights == Weights::repair && fits) done.each = repair(products, l, matrices);
     const bool whole = how_.rounding != Rounding::none;
     if (whole) found.weight = rounded(products, w, *kept, matrices);
     else if (how_.weights == Weights::repair && fits) {
@@ -290,12 +290,12 @@ class Refiner {
     }
     if (w.site && found.weight && whole) found.input = w.site;
     if (fits && how_.means == Means::match && l.source != RowSource::states) match_means(w, matrices, found);
-    return found;
+    return done;
   }
 
-  // The least-squares problem of one matrix, solved where weights are to be repaired.
-  void pose(Products& products, const Work& w, const Tensor& original, int64_t g, Matrix& m) const {
-    m.original = matrix_of(w.dense, original, g);
+  // The least-squares problem of one matrix.
+  void pose(const Work& w, const Tensor& original, int64_t g, Matrix& m) const {
+    m.original = matrix_of(targets_of(w), original, g);
     m.keep.resize(m.now.size());
     for (size_t i = 0; i < m.now.size(); ++i) m.keep[i] = networks_.dense == networks_.base || m.now[i] != 0;
     std::vector<float> pull = m.now;
@@ -304,7 +304,26 @@ class Refiner {
       times_divisor(w, g, pull);
     }
     m.problem = fit_problem(w.base, w.moments, g, m.original, pull);
-    if (how_.weights == Weights::repair) solve_kept(products, *m.problem, m.keep, m.now);
+  }
+
+  // Least squares on what is kept; returns what zeros cost where they were chosen.
+  std::vector<float> repair(Products& products, const Layer& l, std::vector<Matrix>& matrices) const {
+    std::vector<float> costs;
+    if (how_.zeros && chooses_zeros_.contains(l.name)) {
+      std::vector<const FitProblem*> problems;
+      std::vector<std::vector<uint8_t>*> keep;
+      int64_t zeros = 0, before = 0;
+      for (Matrix& m : matrices) {
+        problems.push_back(&*m.problem), keep.push_back(&m.keep);
+        zeros += std::count(m.keep.begin(), m.keep.end(), uint8_t{0});
+        before += std::count(m.original.begin(), m.original.end(), 0.0f);
+      }
+      const auto it = how_.zeros->find(l.name);
+      const bool asked = it != how_.zeros->end();  // else zeros that pruning did not make stay where they are
+      if (asked || zeros > before) costs = choose_zeros(problems, asked ? it->second : zeros, keep);
+    }
+    for (Matrix& m : matrices) solve_kept(products, *m.problem, m.keep, m.now);
+    return costs;
   }
 
   // The weight as integers; the matrices become what they stand for. Nothing where it holds what is not finite.
@@ -330,9 +349,9 @@ class Refiner {
     return codes;
   }
 
-  static void match_means(const Work& w, const std::vector<Matrix>& matrices, FoundLayer& found) {
+  void match_means(const Work& w, const std::vector<Matrix>& matrices, FoundLayer& found) const {
     const Layer& l = w.base;
-    auto bias = bias_of(w.dense);
+    auto bias = bias_of(targets_of(w));
     if (!bias) return;
     for (int64_t g = 0; g < l.groups; ++g) {
       const Matrix& m = matrices[static_cast<size_t>(g)];
@@ -349,7 +368,10 @@ class Refiner {
   const Refinement how_;
   std::vector<std::unique_ptr<Products>> products_;  // one a worker
   std::vector<Work> work_;
+  std::set<std::string> chooses_zeros_;  // layers
   FoundLayers found_;
+  bool apart_ = false;
+  std::map<std::string, ZeroCosts> costs_;  // instead of found_, when apart
 };
 
 }  // namespace
@@ -358,6 +380,22 @@ FoundLayers refine(const Networks& networks, Device& device, const SampleSource&
                    const std::map<std::string, SiteQuantization>& sites, const std::set<std::string>& skip, const Refinement& how,
                    const std::function<void(double)>& progress) {
   return Refiner(networks, device, samples, fitted, sites, skip, how).run(progress);
+}
+
+std::map<std::string, ZeroCosts> zero_costs(const Networks& networks, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted,
+                                            const ZeroCounts& zeros, const std::function<void(double)>& progress) {
+  const std::vector<Layer> layers = find_layers(*networks.dense);
+  const std::set<std::string> chosen = small_enough_to_choose(layers);
+  std::set<std::string> others;
+  for (const Layer& l : layers)
+    if (!zeros.contains(l.name) || !chosen.contains(l.name)) others.insert(l.name);
+  Refinement how{Weights::repair, Rounding::none, Means::match};
+  how.zeros = std::make_shared<const ZeroCounts>(zeros);
+  Networks original = networks;
+  original.base = original.dense;
+  auto costs = Refiner(original, device, samples, fitted, {}, others, how).run_apart(progress);
+  std::erase_if(costs, [](const auto& c) { return c.second.each.empty(); });
+  return costs;
 }
 
 }  // namespace onecard

@@ -24,11 +24,18 @@ struct Networks {
 enum class Weights : uint8_t { keep, repair /* least squares on the elements that are not 0 */ };
 enum class Rounding : uint8_t { none, nearest, by_error };
 enum class Means : uint8_t { keep, match /* in the bias */ };
+// What a layer's sums are held to: the original network's, so that it makes up for what layers before it did, or what its own inputs would give.
+enum class Sums : uint8_t { original, own };
+using ZeroCounts = std::map<std::string, int64_t>;  // by layer
 struct Refinement {
   Weights weights = Weights::keep;
   Rounding rounding = Rounding::none;
   Means means = Means::keep;
   CodeRequest codes{WeightPrecision::int8, 0, CodeRequest::Inputs::integers};  // where weights are rounded
+  Sums sums = Sums::original;
+  // With repair: which elements are 0 is chosen anew, by what they cost the sums (surgeon.h), so many of a layer as it says here, as before where
+  // it says nothing. Null: those that are.
+  std::shared_ptr<const ZeroCounts> zeros{};
   bool sequential() const { return weights == Weights::repair || rounding == Rounding::by_error || means == Means::match; }
 };
 
@@ -37,5 +44,15 @@ struct Refinement {
 FoundLayers refine(const Networks& networks, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted,
                    const std::map<std::string, SiteQuantization>& sites, const std::set<std::string>& skip, const Refinement& how,
                    const std::function<void(double)>& progress);
+
+// What the zeros of one layer cost when they are chosen so: the layer as `zeros` of it leave it, and what each adds to the error of its sums, in the
+// order in which they go, those beyond that number too.
+struct ZeroCosts {
+  FoundLayer found;
+  std::vector<float> each;
+};
+// For every layer that `zeros` names and that is small enough, in the original network, each as if no other had any.
+std::map<std::string, ZeroCosts> zero_costs(const Networks& networks, Device& device, const SampleSource& samples, const std::vector<size_t>& fitted,
+                                            const ZeroCounts& zeros, const std::function<void(double)>& progress);
 
 }  // namespace onecard

@@ -9,6 +9,7 @@ namespace onecard {
 namespace {
 
 constexpr double kWork = 4e11, kWorkOfRun = 2e7;  // all runs together may cost; a run costs beside its own
+constexpr double kWorkOfPlan = 4e6;               // of planning one node anew, where samples have other extents than the one before
 constexpr double kRowsInBody = 16;                // guessed, of each layer in a body: what it is given is known when it runs
 constexpr double kReference = 40;                 // times as slow as a kernel is the reference
 constexpr double kStretches = 16;                 // that must remain when more samples are taken
@@ -33,6 +34,12 @@ double work_of_run(Executor& executor, const SampleSource& samples, size_t sampl
   std::vector<TensorType> types;
   for (const Tensor& t : example.inputs) types.push_back(t.type());
   double work = kWorkOfRun;
+  const Sample other = samples.read(samples.size() - 1 - sample);
+  for (size_t i = 0; i < types.size() && i < other.inputs.size(); ++i)
+    if (other.inputs[i].type() != types[i]) {
+      work += kWorkOfPlan * static_cast<double>(executor.graph().nodes().size());
+      break;
+    }
   for (const PlanStep& s : executor.prepare(types).steps)
     if (s.step) work += s.step->flops > 0 || !s.node ? s.step->flops : work_of_reference(*s.node);
   double all = 0, outside = 0;

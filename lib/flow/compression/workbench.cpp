@@ -57,6 +57,10 @@ double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
 
 double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const { return judge.error(Team(candidate, device, 1, weights), most); }
 
+std::vector<double> Workbench::errors_beside_others(const GraphPtr& candidate, size_t most) const {
+  return judge.errors(Team(candidate, device, 1, weights), most);
+}
+
 double Workbench::decibels_beside_others(const GraphPtr& candidate, size_t most) const {
   return judge.decibels(Team(candidate, device, 1, weights), most);
 }

@@ -19,6 +19,7 @@ struct Workbench {
   // The same for one of several that are judged at once, each by one worker.
   double decibels_beside_others(const GraphPtr& candidate, size_t most) const;
   double error_beside_others(const GraphPtr& candidate, size_t most) const;
+  std::vector<double> errors_beside_others(const GraphPtr& candidate, size_t most) const;
 
   const CompressionRequest& request;
   const FloatPipeline& pipeline;
