@@ -22,7 +22,6 @@ constexpr int64_t kMostRuns = 4;                           // of a body in one s
 constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
 constexpr size_t kFewestStretches = 3;
-
 // One layer while it is being settled.
 struct Work {
   Layer dense, base;  // of the two graphs
