@@ -204,4 +204,16 @@ std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& o
 
 void put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& made) { put_pruned(graph, made, 0); }
 
+int64_t zeros_in(const Tensor& t) {
+  int64_t zeros = 0;
+  if (is_float(t.dtype()))
+    visit_float(t.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      for (const T& v : t.data<T>()) zeros += static_cast<double>(v) == 0;
+    });
+  else
+    for (int64_t i = 0; i < t.elements(); ++i) zeros += t.at(i) == 0;
+  return zeros;
+}
+
 }  // namespace onecard

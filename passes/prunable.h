@@ -25,6 +25,12 @@ struct Prunable {
 std::vector<Prunable> prunable_weights(const Graph& graph, const PruneOptions& options, std::vector<std::string>& notes,
                                        int64_t* tables_left = nullptr);
 
+// Elements that are 0, of floats or integers.
+int64_t zeros_in(const Tensor& t);
+
+// The share of one weight that may go where zeros are given to weights by what they cost: all but a fifth of what `amount` would leave.
+constexpr double most_in_one_weight(double amount) { return amount + 0.8 * (1 - amount); }
+
 // Puts these in the place of the weights they are made from, in the graph and its bodies.
 void put_pruned(Graph& graph, const std::map<const Tensor*, ConstTensor>& made);
 

@@ -18,8 +18,6 @@ namespace onecard {
 
 namespace {
 
-constexpr double kMostOfTheRest = 0.8;  // that a weight loses where others cost more
-
 // Order of a magnitude: larger |v|, larger key; what is not a number stays unpruned longest.
 uint64_t key_of(double v) { return std::bit_cast<uint64_t>(std::abs(v)); }
 
@@ -115,14 +113,8 @@ std::vector<int64_t> global_counts(const std::vector<ConstTensor>& weights, int6
   return counts;
 }
 
-int64_t zeros_in(const Tensor& t) {
-  int64_t zeros = 0;
-  each_key(t, [&](uint64_t key) { zeros += key == 0; });
-  return zeros;
-}
-
-// The same with no weight losing more than a part of what `amount` would leave: what cost nothing in the samples may matter elsewhere.
-std::vector<int64_t> bounded_counts(const std::vector<ConstTensor>& weights, int64_t total, double amount) {
+// The same with no weight losing more than `most` of it.
+std::vector<int64_t> bounded_counts(const std::vector<ConstTensor>& weights, int64_t total, const std::vector<int64_t>& most) {
   std::vector<int64_t> counts(weights.size(), -1);
   while (true) {
     std::vector<ConstTensor> open;
@@ -132,9 +124,8 @@ std::vector<int64_t> bounded_counts(const std::vector<ConstTensor>& weights, int
     const std::vector<int64_t> found = global_counts(open, total);
     bool bounded = false;
     for (size_t i = 0; i < open.size(); ++i) {
-      const int64_t most = std::max(share(amount + (1 - amount) * kMostOfTheRest, open[i]->elements()), zeros_in(*open[i]));
-      if (found[i] <= most) continue;
-      counts[place[i]] = most, total -= most, bounded = true;
+      if (found[i] <= most[place[i]]) continue;
+      counts[place[i]] = most[place[i]], total -= most[place[i]], bounded = true;
     }
     if (bounded) continue;
     for (size_t i = 0; i < open.size(); ++i) counts[place[i]] = found[i];
@@ -163,17 +154,19 @@ std::vector<int64_t> counts_of(const std::vector<Prunable>& weights, const Prune
   std::vector<int64_t> counts(weights.size());
   std::vector<ConstTensor> together;
   std::vector<size_t> place;
+  std::vector<int64_t> most;  // with costs: what cost nothing in the samples may matter elsewhere
   int64_t elements = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
     const Prunable& w = weights[i];
     counts[i] = share(asked.amount, w.constant->elements());
     if (w.table || asked.scope == PruneScope::tensor) continue;
     together.push_back(asked.costs ? std::make_shared<const Tensor>(counted(w, cost_of(w, asked))) : w.constant);
+    if (asked.costs) most.push_back(std::max(share(most_in_one_weight(asked.amount), w.constant->elements()), zeros_in(*materialize(w.constant))));
     place.push_back(i);
     elements += w.constant->elements();
   }
   const int64_t total = share(asked.amount, elements);
-  const std::vector<int64_t> found = asked.costs                         ? bounded_counts(together, total, asked.amount)
+  const std::vector<int64_t> found = asked.costs                         ? bounded_counts(together, total, most)
                                      : asked.scope == PruneScope::global ? global_counts(together, total)
                                                                          : lamp_counts(together, total);
   for (size_t i = 0; i < place.size(); ++i) counts[place[i]] = found[i];

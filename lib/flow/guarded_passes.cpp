@@ -9,6 +9,7 @@
 #include "lib/flow/compression/layer.h"
 #include "lib/flow/one_thread.h"
 #include "lib/ir/every_node.h"
+#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -80,18 +81,16 @@ class RaisedNetworks {
     return c;
   }
 
-  // How many elements that pruning set to 0 the raised layers have again.
-  int64_t given_back(const Raised& raised) const {
+  // How many elements that pruning set to 0 the raised layers have again; takes them out of `moved`.
+  int64_t given_back(const Raised& raised, ZeroCounts& moved) const {
+    const auto zeros_of = [](const Layer& l) { return zeros_in(*materialize(l.node->inputs[l.input]->constant)); };
     int64_t back = 0;
     for (const Layer& l : find_layers(graph_)) {
       const auto dense = dense_layers_.find(l.name);
-      const std::string node = l.source == RowSource::states ? l.name.substr(0, l.name.size() - 2) : l.name;
-      if (dense == dense_layers_.end() || !raised.contains(node)) continue;
-      const auto found = context_.found.find(l.name);
-      const ConstTensor moved = found == context_.found.end() ? nullptr : found->second.weight;
-      int64_t zeros = moved ? 0 : zeros_of(l);
-      for (int64_t i = 0; moved && i < moved->elements(); ++i) zeros += moved->at(i) == 0;
-      back += std::max<int64_t>(0, zeros - zeros_of(dense->second));
+      if (dense == dense_layers_.end() || !raised.contains(l.node->output()->name)) continue;
+      const auto it = moved.find(l.name);
+      back += std::max<int64_t>(0, (it == moved.end() ? zeros_of(l) : it->second) - zeros_of(dense->second));
+      if (it != moved.end()) moved.erase(it);
     }
     return back;
   }
@@ -176,7 +175,7 @@ void guard_passes(const OptimizeRequest& request, Device& device, const Graph& g
   GuardResult found = guard(work, request.guard->gates, [&](double share) { progress("accuracy guard", share); });
   require(found.holds, ErrorKind::check_failed, found.holds ? "" : cannot_hold(found, work.layers.size()));
   context = networks.context_with(found.raised);
-  if (const int64_t back = dense ? networks.given_back(found.raised) : 0; back > 0) {
+  if (const int64_t back = dense ? networks.given_back(found.raised, result.moved_zeros) : 0; back > 0) {
     context.pruned.zeros = std::max<int64_t>(0, context.pruned.zeros - back);
     context.notes.push_back("the accuracy guard gave elements back: " + std::to_string(context.pruned.zeros) + " of " +
                             std::to_string(context.pruned.elements) + " are 0 in what is shipped");

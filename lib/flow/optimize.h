@@ -68,6 +68,7 @@ struct OptimizeResult {
   int64_t nodes_before = 0, nodes_after = 0;
   std::vector<PassRecord> passes;
   std::vector<RecipeRecord> recipes;        // what compression tried
+  ZeroCounts moved_zeros;                   // by layer, where zeros were chosen anew; what the guard raised is not among them
   std::optional<GuardResult> guard;         // with its price list
   std::optional<SampleUse> sample_use;      // by compression
   std::optional<HeldOut> held_out;          // of lossy work with samples

@@ -93,10 +93,7 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   context.prune.costs = done.recipe.costs;
   result.survival = done.survival;
   result.sample_use = std::move(done.use);
-  for (const auto& [layer, zeros] : done.zeros)
-    if (zeros > 0)
-      context.details.push_back("moved to where they cost least: " + layer + " has " + std::to_string(zeros) + " zeros of " +
-                                std::to_string(done.found.at(layer).weight->elements()) + " elements");
+  result.moved_zeros = std::move(done.zeros);
   context.found = std::move(done.found);
   context.skip_layers = std::move(done.skip_layers);
   result.recipes = std::move(done.tried);
@@ -170,6 +167,8 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
   if (request.prune.amount > 0) result.pruned = context.pruned;
   result.notes.insert(result.notes.end(), context.notes.begin(), context.notes.end());
   result.details = std::move(context.details);
+  for (const auto& [layer, zeros] : result.moved_zeros)
+    if (zeros > 0) result.details.push_back("moved to where they cost least: " + std::to_string(zeros) + " zeros in " + layer);
   result.nodes_after = count_nodes(graph);
   return graph;
 }

@@ -2,6 +2,7 @@
 
 #include "lib/flow/compression/integer_recipes.h"
 #include "lib/flow/compression/prune_recipes.h"
+#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -17,12 +18,10 @@ FoundLayers merged(FoundLayers under, const FoundLayers& over) {
   return under;
 }
 
-ZeroCounts zeros_in(const FoundLayers& found) {
+ZeroCounts zeros_of(const FoundLayers& found) {
   ZeroCounts zeros;
   for (const auto& [name, layer] : found) {
-    if (!layer.weight) continue;
-    int64_t& count = zeros[name];
-    for (int64_t i = 0; i < layer.weight->elements(); ++i) count += layer.weight->at(i) == 0;
+    if (layer.weight) zeros[name] = zeros_in(*layer.weight);
   }
   return zeros;
 }
@@ -39,7 +38,7 @@ Compression compress(const CompressionRequest& request, const FloatPipeline& pip
     FoundPruning pruning = find_pruning(bench, result.tried);
     result.recipe = std::move(pruning.recipe);
     result.survival = pruning.survival;
-    if (result.recipe.zeros) result.zeros = zeros_in(pruning.found);
+    if (result.recipe.zeros) result.zeros = zeros_of(pruning.found);
     result.found = std::move(pruning.found);
     base = std::move(pruning.graph);
   }

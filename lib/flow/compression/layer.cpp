@@ -162,12 +162,4 @@ void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Te
   });
 }
 
-int64_t zeros_of(const Layer& layer) {
-  const ConstTensor w = materialize(layer.node->inputs[layer.input]->constant);
-  int64_t zeros = 0;
-  for (int64_t g = 0; g < layer.groups; ++g)
-    for (const float v : matrix_of(layer, *w, g)) zeros += v == 0;
-  return zeros;
-}
-
 }  // namespace onecard

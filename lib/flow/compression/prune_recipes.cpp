@@ -17,9 +17,7 @@ constexpr double kMostlyProducts = 0.5;  // of the elements of all weights: by |
 constexpr double kMostRepair = 15;       // with few held-out samples, of the dB that it brings beyond what the zeros leave no more count
 constexpr double kBelieved = 0.9;        // and of the others this share: of allocations that end alike the one that needs less repair wins
 constexpr double kTableLoss = 0.5;       // dB that zeros in lookup tables may cost
-constexpr double kMostWork = 1.5e11;     // multiplications of the runs that look at one weight after the other
 constexpr float kDearest = 1e18f;        // finite when multiplied by a weight
-constexpr size_t kProbes = 3;            // samples in each of them
 
 std::string name_of(const PruneRecipe& r) {
   std::string name = r.scope == PruneScope::tensor ? "tensor" : r.scope == PruneScope::global ? "global" : "lamp";
@@ -114,8 +112,8 @@ class PruneSearch {
   std::shared_ptr<const PruneCosts> costs_beside(const PruneRecipe& recipe) {
     const auto count = static_cast<double>(names_.size());
     const double work = work_of_run(bench_.dense_team.member(0), bench_.samples, bench_.use.held_out.at(0)) * count;
-    if (names_.size() < 2 || work > kMostWork) return nullptr;
-    const size_t samples = work * static_cast<double>(kProbes) > kMostWork ? 1 : kProbes;
+    const size_t samples = samples_to_probe(work);
+    if (names_.size() < 2 || samples == 0) return nullptr;
     auto costs = std::make_shared<PruneCosts>();
     const auto alone = [&](int, int64_t i) {
       PruneOptions options = bench_.request.prune;

@@ -11,7 +11,7 @@ namespace {
 constexpr float kLeast = 1e-30f;
 constexpr double kMostWork = 2e10, kMostWorkOfAll = 1.5e11;  // multiplications, of a layer and of all
 
-// The lower triangle of a symmetric positive matrix becomes its inverse, whole. Through Cholesky's factors.
+// The inverse of a symmetric positive matrix, of which the lower triangle is read. Through Cholesky's factors.
 std::vector<double> inverse_of(const std::vector<float>& a, int64_t n) {
   const auto at = [n](int64_t i, int64_t j) { return static_cast<size_t>(i * n + j); };
   std::vector<double> l(a.begin(), a.end());

@@ -13,7 +13,8 @@ constexpr double kWorkOfPlan = 4e6;               // of planning one node anew, 
 constexpr double kRowsInBody = 16;                // guessed, of each layer in a body: what it is given is known when it runs
 constexpr double kReference = 40;                 // times as slow as a kernel is the reference
 constexpr double kStretches = 16;                 // that must remain when more samples are taken
-constexpr double kFewest = 24, kMost = 512;       // samples
+constexpr double kWorkOfProbes = 1.5e11, kProbes = 3;
+constexpr double kFewest = 24, kMost = 512;  // samples
 
 // Of a step that does not say: products of its layers' weights with as many rows as the results it has places for.
 double work_of_reference(const Node& node) {
@@ -53,5 +54,10 @@ double work_of_run(Executor& executor, const SampleSource& samples, size_t sampl
 size_t samples_to_fit(double work_of_run) { return static_cast<size_t>(std::clamp(kWork / (2 * work_of_run * kStretches), kFewest, kMost)); }
 
 double stretches_to_fit(double work_of_run, size_t samples) { return kWork / (2 * work_of_run * static_cast<double>(samples)); }
+
+size_t samples_to_probe(double work_of_all) {
+  if (work_of_all > kWorkOfProbes) return 0;
+  return work_of_all * kProbes > kWorkOfProbes ? 1 : static_cast<size_t>(kProbes);
+}
 
 }  // namespace onecard

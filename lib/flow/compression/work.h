@@ -10,5 +10,7 @@ double work_of_run(Executor& executor, const SampleSource& samples, size_t sampl
 size_t samples_to_fit(double work_of_run);
 // Into how many stretches of layers these runs may be divided, each of which needs runs of its own.
 double stretches_to_fit(double work_of_run, size_t samples);
+// On how many samples single weights or layers are looked at, one after the other, when this is what one sample costs for all of them; 0: too much.
+size_t samples_to_probe(double work_of_all);
 
 }  // namespace onecard

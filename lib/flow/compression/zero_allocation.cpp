@@ -8,14 +8,13 @@
 #include "lib/base/in_order.h"
 #include "lib/flow/compression/work.h"
 #include "lib/runtime/weights.h"
+#include "passes/prunable.h"
 
 namespace onecard {
 
 namespace {
 
-constexpr double kMostWork = 1.5e11;    // multiplications of the runs that look at one layer after the other
-constexpr size_t kProbes = 3;           // samples in each of them
-constexpr double kMostOfTheRest = 0.8;  // of what the amount leaves may go in one layer
+int64_t zeros_of(const Layer& l) { return zeros_in(*materialize(l.node->inputs[l.input]->constant)); }
 
 struct Pool {
   std::map<std::string, int64_t> elements;  // of the layers that may be pruned
@@ -68,8 +67,8 @@ std::shared_ptr<const ZeroCounts> allocate_zeros(const Workbench& bench, const G
                                                       [&](double done) { bench.progress("what zeros cost", done / 2); });
   if (costs.size() < 2) return nullptr;
   const double work = work_of_run(bench.dense_team.member(0), bench.samples, bench.use.held_out.at(0)) * static_cast<double>(costs.size());
-  if (work > kMostWork) return nullptr;
-  const size_t samples = work * static_cast<double>(kProbes) > kMostWork ? 1 : kProbes;
+  const size_t samples = samples_to_probe(work);
+  if (samples == 0) return nullptr;
 
   std::vector<std::string> names;
   for (const auto& [name, c] : costs) names.push_back(name);
@@ -94,7 +93,7 @@ std::shared_ptr<const ZeroCounts> allocate_zeros(const Workbench& bench, const G
 
   int64_t left = 0, elements = 0;
   for (const std::string& name : names) left += pool.zeros.at(name), elements += pool.elements.at(name);
-  const double asked = static_cast<double>(left) / static_cast<double>(elements), bound = asked + (1 - asked) * kMostOfTheRest;
+  const double asked = static_cast<double>(left) / static_cast<double>(elements), bound = most_in_one_weight(asked);
   using Next = std::pair<double, size_t>;
   std::priority_queue<Next, std::vector<Next>, std::greater<>> next;
   std::vector<double> highest(names.size(), 0.0);  // a layer's next zero costs no less than those before
