@@ -228,13 +228,6 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   if (in && too_large)
     result.notes.push_back("the original was not run beside the result: its weights take more than " + std::to_string(kMostCompared >> 20) +
                            " MiB, and no samples were given (--data PATH)");
-  else if (in) {
-    progress("original answer", 0);
-    const OneThread one;
-    std::string why_not;
-    original = answers(request.source, device, *in, {}, pages, why_not);
-    pages.release();
-  }
   if (request.verify_passes) {
     require(in.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result.self_check_skipped);
     std::vector<Tensor> copies;
@@ -245,6 +238,13 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   const auto optimized = std::make_shared<const Graph>(std::move(graph));
   auto weights = std::make_shared<SharedWeights>(device);  // of all that runs from here on without a limit
   look_for_doubts(request, optimized, device, weights, progress, result);
+  if (in && !too_large) {
+    progress("original answer", 0);
+    const OneThread one;
+    std::string why_not;
+    original = answers(request.source, device, *in, {std::nullopt, weights}, pages, why_not);
+    pages.release();
+  }
   if (in && is_lossy(request) && !request.memory_limit_bytes) {
     progress("how long a run takes", 0);
     result.run_times = time_runs(request.source, optimized, device, in->tensors, weights);

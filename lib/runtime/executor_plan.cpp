@@ -216,11 +216,8 @@ void Executor::load_weights(Prepared& p) {
     arena.charge = shared_->account->take(Holds::arena, p.plan.arena_bytes);
     arena.buffer = device_.allocate(needed);
   }
-  if (p.weights.size() != p.plan.weights.size()) {  // all or none: one that cannot be loaded ends this run, not the next
-    std::vector<std::shared_ptr<const LoadedWeight>> loaded;
-    for (const PlannedWeight& w : p.plan.weights) loaded.push_back(shared_->weights->store.get(w));
-    p.weights = std::move(loaded);
-  }
+  // All or none: one that cannot be loaded ends this run, not the next.
+  if (p.weights.size() != p.plan.weights.size()) p.weights = shared_->weights->store.get(p.plan.weights);
   if (p.arena_made == arena.made) return;
   for (size_t i = 0; i < p.plan.buffers.size(); ++i) {
     const Buffer& b = p.plan.buffers[i];

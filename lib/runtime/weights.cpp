@@ -1,20 +1,41 @@
 #include "lib/runtime/weights.h"
 
 #include <algorithm>
-#include <vector>
 
 namespace onecard {
 
-std::shared_ptr<const LoadedWeight> WeightStore::get(const PlannedWeight& weight) {
-  const std::pair key(weight.value->constant, weight.key);
+std::shared_ptr<WeightStore::Place> WeightStore::place_of(const PlannedWeight& weight) {
   const std::lock_guard lock(mutex_);
-  if (const auto it = held_.find(key); it != held_.end()) return it->second;
-  return held_[key] = make(weight);
+  std::shared_ptr<Place>& place = held_[{weight.value->constant, weight.key}];
+  if (!place) place = std::make_shared<Place>();
+  return place;
+}
+
+std::shared_ptr<const LoadedWeight> WeightStore::get(const PlannedWeight& weight) {
+  const auto place = place_of(weight);
+  const std::lock_guard lock(place->making);
+  if (!place->weight) place->weight = make(weight);
+  return place->weight;
+}
+
+std::vector<std::shared_ptr<const LoadedWeight>> WeightStore::get(const std::vector<PlannedWeight>& weights) {
+  std::vector<std::shared_ptr<const LoadedWeight>> all(weights.size());
+  std::vector<size_t> made_elsewhere;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto place = place_of(weights[i]);
+    const std::unique_lock lock(place->making, std::try_to_lock);
+    if (!lock) made_elsewhere.push_back(i);
+    else if (place->weight) all[i] = place->weight;
+    else all[i] = place->weight = make(weights[i]);
+  }
+  for (const size_t i : made_elsewhere) all[i] = get(weights[i]);
+  return all;
 }
 
 void WeightStore::drop_unused() {
   const std::lock_guard lock(mutex_);
-  std::erase_if(held_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  // A place that somebody else holds is being filled.
+  std::erase_if(held_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->weight.use_count() <= 1; });
 }
 
 std::shared_ptr<const LoadedWeight> WeightStore::make(const PlannedWeight& weight) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "lib/plan/plan.h"
 #include "lib/runtime/bind.h"
@@ -25,15 +26,22 @@ class WeightStore {
   // A weight for as long as the caller holds it; loads, decodes and packs it the first time. A plain tensor already in host memory that the
   // device can read is used where it lies.
   std::shared_ptr<const LoadedWeight> get(const PlannedWeight& weight);
+  // All of them. Threads that ask for the same at the same time divide the work.
+  std::vector<std::shared_ptr<const LoadedWeight>> get(const std::vector<PlannedWeight>& weights);
   // Forgets what nobody else holds: forms that only plans asked for which are gone.
   void drop_unused();
 
  private:
+  struct Place {
+    std::mutex making;  // to be held while `weight` is read or made
+    std::shared_ptr<const LoadedWeight> weight;
+  };
+  std::shared_ptr<Place> place_of(const PlannedWeight& weight);
   std::shared_ptr<const LoadedWeight> make(const PlannedWeight& weight);
   Device& device_;
   MemoryAccount& account_;
-  std::mutex mutex_;
-  std::map<std::pair<ConstTensor, std::string>, std::shared_ptr<const LoadedWeight>> held_;
+  std::mutex mutex_;  // of the map
+  std::map<std::pair<ConstTensor, std::string>, std::shared_ptr<Place>> held_;
 };
 
 // The constants of networks as executors hold them; those that run at the same time, or run networks with the same constants, may share one.
