@@ -112,11 +112,12 @@ class Manager {
 
  private:
   int64_t run_checked(const PassInfo& pass, Reach reach) {
-    const std::string text = options_.keep_reproducer ? to_text(graph_) : std::string();
+    if (options_.keep_reproducer && text_.empty()) text_ = to_text(graph_);
     try {
       ErrorScope scope("pass " + std::string(pass.name));
       const int64_t changes = reach == Reach::everywhere ? run_with_bodies(pass, graph_, context_, 0) : pass.run(graph_, context_);
       verify(graph_);
+      if (changes) text_.clear();
       return changes;
     } catch (const ImpossibleModel&) {
       throw;
@@ -125,7 +126,7 @@ class Manager {
       std::string message = "pass " + std::string(pass.name) + " failed: " + e.what();
       if (options_.keep_reproducer)
         message += "; reproducer: " + options_.keep_reproducer("# case: " + std::string(pass.name) + " failed: " + e.message + "\n# run: tests/passes/pass_test with this file beside " +
-                                                                std::string(pass.name) + ".ir\n" + text);
+                                                                std::string(pass.name) + ".ir\n" + text_);
       fail(ErrorKind::internal, message);
     }
   }
@@ -133,6 +134,7 @@ class Manager {
   Graph& graph_;
   PassContext& context_;
   const PipelineOptions& options_;
+  std::string text_;  // of the graph before the pass that runs, for a reproducer; empty when a pass has changed it since
   int64_t runs_of_stop_ = 0;
   bool stopped_ = false;
 };

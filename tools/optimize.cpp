@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include <malloc.h>
 #include <unistd.h>
 #include "lib/flow/load_model.h"
 #include "lib/ir/text.h"
@@ -24,13 +26,14 @@ using nlohmann::ordered_json;
 
 GraphPtr import_source(const OptimizeOptions& o, OptimizeRequest& request) {
   require(!names_bundle(o.model), ErrorKind::usage, "'", o.model, "' is a bundle already; optimize takes an ONNX model");
-  const FileHash hash = hash_file(o.model);
-  request.source_hash = hash.hex;
+  std::future<FileHash> hashed = std::async(std::launch::async, [&] { return hash_file(o.model); });
   ImportOptions options;
   options.shapes = request.shapes;
   options.data_files = &request.source_files;
   options.allowed_external_roots = external_roots_of(o.source);
   auto graph = std::make_shared<const Graph>(import_onnx(o.model, options));
+  const FileHash hash = hashed.get();
+  request.source_hash = hash.hex;
   request.source_bytes = hash.bytes;
   for (const auto& file : request.source_files) request.source_bytes += static_cast<int64_t>(file->bytes().size());
   return graph;
@@ -58,6 +61,15 @@ std::string keep_reproducer(const std::string& text) {
   return path.string();
 }
 
+// Weights are made, replaced and dropped all the time: what one leaves serves the next, where the system would give it back, and clear it, each time.
+void keep_freed_memory() {
+#ifdef M_MMAP_THRESHOLD
+  constexpr int kMostKept = 128 << 20;
+  mallopt(M_MMAP_THRESHOLD, kMostKept);
+  mallopt(M_TRIM_THRESHOLD, kMostKept);
+#endif
+}
+
 // The figures hold for the first sample's sizes where nobody gave others.
 void add_sample_shapes(OptimizeRequest& request) {
   if (!request.dims.empty()) return;
@@ -73,6 +85,7 @@ void add_sample_shapes(OptimizeRequest& request) {
 int run(const OptimizeOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   check_usage(o);
+  keep_freed_memory();
   Output output(o.output);
   OptimizeRequest request = request_of(o);
   SampleOptions sample_options = sample_options_of(o.data, {});  // --shape and --dim say for which sizes to plan; samples may have others

@@ -193,7 +193,7 @@ ordered_json to_json(const OptimizeResult& r, double seconds) {
   if (!r.recipes.empty()) {
     j["recipes"] = ordered_json::array();
     for (const auto& t : r.recipes)
-      j["recipes"].push_back({{"stage", t.stage}, {"name", t.name}, {"db", t.decibels}, {"float_layers", t.float_layers}, {"chosen", t.chosen}});
+      j["recipes"].push_back({{"stage", t.stage}, {"name", t.name}, {"db", t.decibels ? ordered_json(*t.decibels) : ordered_json(nullptr)}, {"float_layers", t.float_layers}, {"chosen", t.chosen}});
   }
   if (r.guard) j["guard"] = to_json(*r.guard);
   if (r.held_out) j["held_out"] = to_json(*r.held_out);
@@ -265,9 +265,9 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
   for (const auto& d : r.self_check) accuracy.rows.push_back({d.name, number_text(d.range_error), number_text(d.cosine)});
   tables.push_back(std::move(accuracy));
   if (!r.recipes.empty()) {
-    ReportTable recipes{"Recipes compared on held-out samples", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
+    ReportTable recipes{r.recipes.size() > 1 ? "Recipes compared on held-out samples" : "The only recipe asked for", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
     for (const auto& t : r.recipes)
-      recipes.rows.push_back({t.stage, t.name, number_text(t.decibels), std::to_string(t.float_layers), t.chosen ? "yes" : ""});
+      recipes.rows.push_back({t.stage, t.name, t.decibels ? number_text(*t.decibels) : "", std::to_string(t.float_layers), t.chosen ? "yes" : ""});
     tables.push_back(std::move(recipes));
   }
   if (r.held_out) tables.push_back(held_out_table(*r.held_out));

@@ -60,8 +60,9 @@ std::string float_options(const OptimizeRequest& request) {
 }
 
 // Lets recipes compete where there are samples to judge them by, and hands the passes what won. What calibration decides is read from its cache, or
-// kept there.
-void compress_with_samples(const OptimizeRequest& request, Device& device, const Progress& progress, PassContext& context, OptimizeResult& result) {
+// kept there. `unpruned`: what the float pipeline has made, where it prunes nothing.
+void compress_with_samples(const OptimizeRequest& request, const Graph* unpruned, Device& device, const Progress& progress, PassContext& context,
+                           OptimizeResult& result) {
   const bool calibrates = request.activations == ActivationPrecision::int8, rounds = request.weights == WeightPrecision::int4;
   if (!request.samples || (!calibrates && !rounds && request.prune.amount <= 0)) return;
   CompressionRequest asked;
@@ -77,14 +78,16 @@ void compress_with_samples(const OptimizeRequest& request, Device& device, const
   asked.workers = workers_of(device);
   const OneThread one;
   const bool cached = calibrates && request.calibration_cache, known = cached && std::filesystem::exists(*request.calibration_cache);
-  const std::string key = cached ? graph_key(*float_network(request, {}).graph, float_options(request)) : "";
+  const auto network = [&](const PruneOptions& prune) {
+    return unpruned ? FloatNetwork{std::make_shared<const Graph>(unpruned->clone()), {}} : float_network(request, prune);
+  };
+  const std::string key = cached ? graph_key(*network({}).graph, float_options(request)) : "";
   Calibrated before;
   if (known) {
     before = read_calibration_cache(*request.calibration_cache, key, request.calibration);
     asked.known = &before;
   }
-  Compression done = compress(
-      asked, [&](const PruneOptions& prune) { return float_network(request, prune); }, device, *request.samples, progress);
+  Compression done = compress(asked, network, device, *request.samples, progress);
   if (cached && !known)
     write_calibration_cache(*request.calibration_cache, key, request.calibration.value_or(CalibrationMethod::automatic), done.calibrated);
   context.prune.scope = done.recipe.scope;
@@ -142,11 +145,17 @@ Graph run_passes(const OptimizeRequest& request, const std::vector<Tensor>* exam
     progress("original answers", 0);
     meter = guard_meter(request, device);  // before the long work: labels that do not fit are told at once
   }
-  compress_with_samples(request, device, progress, context, result);
   Graph graph = request.source->clone();
-  progress("passes", 0);
-  PipelineResult done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
-  add_records(result, std::move(done.records));
+  PipelineResult done;
+  const auto to_float = [&] {
+    progress("passes", 0);
+    done = run_pipeline(graph, context, float_pipeline(), request.pipeline);
+    add_records(result, std::move(done.records));
+  };
+  const bool prunes = request.prune.amount > 0;  // which zeros is decided by what they cost: then compression runs the pipeline by itself first
+  if (!prunes) to_float();
+  if (!done.stopped) compress_with_samples(request, prunes ? nullptr : &graph, device, progress, context, result);
+  if (prunes) to_float();
   result.two_of_four = weights_in_two_of_four(graph, request.has_read);
   if (!done.stopped && request.floats) look_at_magnitudes(request, graph, example, device, progress, context);
   if (meter && !done.stopped) {

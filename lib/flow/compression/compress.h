@@ -7,7 +7,7 @@ namespace onecard {
 // One way of compressing that was tried, and what it was worth.
 struct RecipeRecord {
   std::string stage, name;  // "pruning", "survival" (smaller amounts), "int8" or "int4"
-  double decibels = 0;      // of the outputs on held-out samples, against the original
+  std::optional<double> decibels{};  // of the outputs on held-out samples, against the original; nothing where no other recipe competed
   int64_t float_layers = 0;
   bool chosen = false;
 };
@@ -46,6 +46,8 @@ struct CompressionRequest {
   const Calibrated* known = nullptr;  // int8 as it was found before: nothing is looked for
   Carry carry;                        // empty: looked for in the data
   int workers = 1;                    // samples, or layers, that are worked on at the same time; what is found does not depend on it
+  // Whether there is more than one way to do it.
+  bool competes() const { return prune.amount > 0 || activations != ActivationPrecision::int8 || (!range && !known); }
 };
 
 // What was decided, to be handed to the passes.

@@ -187,9 +187,10 @@ class IntegerSearch {
     Candidate c{std::move(name), sites, how, std::move(skip), {}, 0, tried_.size()};
     c.found = refine(bench_.networks(base_), bench_.device, bench_.samples, bench_.use.fitted, c.sites, c.skip, how,
                      [&](double share) { bench_.progress("rounding", share); });
-    c.decibels = bench_.decibels(bench_.shipped(base_, c.found, c.skip));
-    tried_.push_back(
-        {bench_.request.activations == ActivationPrecision::int8 ? "int8" : "int4", c.name, c.decibels, static_cast<int64_t>(c.skip.size()), false});
+    RecipeRecord record{bench_.request.activations == ActivationPrecision::int8 ? "int8" : "int4", c.name};
+    record.float_layers = static_cast<int64_t>(c.skip.size());
+    if (bench_.judge) record.decibels = c.decibels = bench_.decibels(bench_.shipped(base_, c.found, c.skip));
+    tried_.push_back(std::move(record));
     return c;
   }
 

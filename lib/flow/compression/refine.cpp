@@ -246,8 +246,9 @@ class Refiner {
     const ConstTensor original = materialize(targets_of(w).node->inputs[targets_of(w).input]->constant),
                       kept = materialize(l.node->inputs[l.input]->constant);
     const bool fits = !w.moments.empty() && w.moments.rows >= 2 * std::min<int64_t>(l.depth, 64);
+    const bool as_it_is = !fits && (!w.site || w.site->divisor.empty());  // there is nothing to be done but to round
     std::vector<Matrix> matrices;
-    for (int64_t g = 0; g < l.groups; ++g) {
+    for (int64_t g = 0; g < l.groups && !as_it_is; ++g) {
       Matrix m;
       m.now = matrix_of(l, *kept, g);
       times_divisor(w, g, m.now);
@@ -305,22 +306,22 @@ class Refiner {
   // The weight as integers; the matrices become what they stand for. Nothing where it holds what is not finite.
   ConstTensor rounded(Products& products, const Work& w, const Tensor& like, std::vector<Matrix>& matrices) const {
     const Layer& l = w.base;
-    Tensor real(DType::f32, like.dims());
-    for (int64_t g = 0; g < l.groups; ++g) put_matrix(l, matrices[static_cast<size_t>(g)].now, g, real);
-    const bool weighed = how_.codes.weights == WeightPrecision::int4 && how_.rounding == Rounding::by_error && matrices[0].problem;
+    Tensor real = matrices.empty() ? as_real(like) : Tensor(DType::f32, like.dims());
+    for (size_t g = 0; g < matrices.size(); ++g) put_matrix(l, matrices[g].now, static_cast<int64_t>(g), real);
+    const bool weighed = how_.codes.weights == WeightPrecision::int4 && how_.rounding == Rounding::by_error && !matrices.empty() && matrices[0].problem;
     const Tensor importance = weighed ? importance_of(l, like.dims(), matrices) : Tensor();
     const auto choice = choose_codes(real, site_of(l), how_.codes, weighed ? &importance : nullptr);
     if (!choice) return nullptr;
-    for (int64_t g = 0; g < l.groups && how_.rounding == Rounding::by_error; ++g) {
-      Matrix& m = matrices[static_cast<size_t>(g)];
+    for (size_t g = 0; g < matrices.size() && how_.rounding == Rounding::by_error; ++g) {
+      Matrix& m = matrices[g];
       if (!m.problem) continue;
-      round_kept(products, *m.problem, m.keep, steps_of(l, like.dims(), *choice, g), m.now);
-      put_matrix(l, m.now, g, real);
+      round_kept(products, *m.problem, m.keep, steps_of(l, like.dims(), *choice, static_cast<int64_t>(g)), m.now);
+      put_matrix(l, m.now, static_cast<int64_t>(g), real);
     }
     auto codes = std::make_shared<const Tensor>(quantize_tensor(real, choice->dtype, choice->quant));
     if (how_.means == Means::match) {
       const Tensor stands_for = dequantize_tensor(*codes);
-      for (int64_t g = 0; g < l.groups; ++g) matrices[static_cast<size_t>(g)].now = matrix_of(l, stands_for, g);
+      for (size_t g = 0; g < matrices.size(); ++g) matrices[g].now = matrix_of(l, stands_for, static_cast<int64_t>(g));
     }
     return codes;
   }

@@ -19,8 +19,9 @@ Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes
       dense_team(dense, on, workers, weights),
       carry(asked.carry.pairs.empty() ? find_carry(dense_team.member(0), given) : asked.carry),
       use(divide_samples(given.size(), carry.pairs.empty() ? SampleOrder::apart : SampleOrder::streams,
-                         samples_to_fit(work_of_run(dense_team.member(0), given, 0)))),
-      judge(dense_team, given, use.held_out, carry) {}
+                         samples_to_fit(work_of_run(dense_team.member(0), given, 0)))) {
+  if (asked.competes()) judge.emplace(dense_team, given, use.held_out, carry);
+}
 
 GraphPtr Workbench::built(const GraphPtr& base, const FoundLayers& found) const {
   Graph graph = base->clone();
@@ -50,19 +51,19 @@ Networks Workbench::networks(const GraphPtr& base) const {
 }
 
 double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
-  const double db = judge.decibels(Team(candidate, device, workers, weights), most);
+  const double db = judge->decibels(Team(candidate, device, workers, weights), most);
   weights->store.drop_unused();
   return db;
 }
 
-double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const { return judge.error(Team(candidate, device, 1, weights), most); }
+double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const { return judge->error(Team(candidate, device, 1, weights), most); }
 
 std::vector<double> Workbench::errors_beside_others(const GraphPtr& candidate, size_t most) const {
-  return judge.errors(Team(candidate, device, 1, weights), most);
+  return judge->errors(Team(candidate, device, 1, weights), most);
 }
 
 double Workbench::decibels_beside_others(const GraphPtr& candidate, size_t most) const {
-  return judge.decibels(Team(candidate, device, 1, weights), most);
+  return judge->decibels(Team(candidate, device, 1, weights), most);
 }
 
 }  // namespace onecard

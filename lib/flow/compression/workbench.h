@@ -32,7 +32,7 @@ struct Workbench {
   Team dense_team;
   Carry carry;
   SampleUse use;
-  Judge judge;
+  std::optional<Judge> judge;  // where recipes compete
 };
 
 }  // namespace onecard
