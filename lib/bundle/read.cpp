@@ -11,7 +11,7 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kResidentBytes = 64 << 10;          // constants up to this size are loaded with the graph
+constexpr int64_t kResidentBytes = 64 << 10;  // constants up to this size are loaded with the graph
 
 // A constant that stays in its bundle until somebody needs it.
 class BundleSource : public TensorSource, public KnowsNonzeros {
@@ -31,7 +31,8 @@ class BundleSource : public TensorSource, public KnowsNonzeros {
 // An operation that this program does not have: the file is whole, so somebody newer wrote it.
 std::unique_ptr<Op> known_op(std::string_view name) {
   const auto names = op_names();
-  require(std::ranges::find(names, name) != names.end(), ErrorKind::io, "it uses the operation '", name, "', which this program does not have: it was made by a newer onecard, use that one or a later one");
+  require(std::ranges::find(names, name) != names.end(), ErrorKind::io, "it uses the operation '", name,
+          "', which this program does not have: it was made by a newer onecard, use that one or a later one");
   return make_op(name);
 }
 
@@ -59,12 +60,14 @@ void Bundle::read_header(std::vector<Section>& sections) const {
   Bytes head(format::kHeaderBytes);
   file_->read(0, head);
   ByteReader r(head);
-  require(std::ranges::equal(r.take(8), std::as_bytes(std::span(format::kMagic))), ErrorKind::io, "this is not a bundle: its first bytes are not ONECARD");
+  require(std::ranges::equal(r.take(8), std::as_bytes(std::span(format::kMagic))), ErrorKind::io,
+          "this is not a bundle: its first bytes are not ONECARD");
   const auto version = r.number<uint32_t>();
   const auto count = r.number<uint32_t>();
   const auto length = r.number<uint64_t>(), table_sum = r.number<uint64_t>(), head_sum = r.number<uint64_t>();
   require(checksum(std::span(head).first(32)) == head_sum, ErrorKind::io, "the header is damaged");
-  require(version <= format::kVersion, ErrorKind::io, "the bundle has version ", version, "; this program reads up to ", format::kVersion, ": use a newer onecard");
+  require(version <= format::kVersion, ErrorKind::io, "the bundle has version ", version, "; this program reads up to ", format::kVersion,
+          ": use a newer onecard");
   require(version >= 1 && count == format::kSectionCount, ErrorKind::io, "the header names ", count, " sections of version ", version);
   require(length == file_->size(), ErrorKind::io, "the file should have ", length, " bytes and has ", file_->size(), ": a truncated copy?");
   require(length >= kFirst, ErrorKind::io, "the section table is cut short");
@@ -78,7 +81,8 @@ void Bundle::read_header(std::vector<Section>& sections) const {
     Section s;
     s.offset = rows.number<uint64_t>(), s.bytes = rows.number<uint64_t>(), s.checksum = rows.number<uint64_t>();
     const bool inside = s.offset <= length && s.bytes <= length - s.offset;
-    require(kind == k && zero == 0 && inside && aligned(s.offset) && s.offset >= end && s.offset - end < format::kSectionAlignment, ErrorKind::io, "the section table is wrong at section ", k);
+    require(kind == k && zero == 0 && inside && aligned(s.offset) && s.offset >= end && s.offset - end < format::kSectionAlignment, ErrorKind::io,
+            "the section table is wrong at section ", k);
     Bytes gap(s.offset - end);
     file_->read(end, gap);
     require(std::ranges::all_of(gap, [](std::byte b) { return b == std::byte{0}; }), ErrorKind::io, "the bytes before section ", k, " are damaged");
@@ -103,7 +107,8 @@ void Bundle::read_index(const Bytes& bytes) {
     StoredConstant c;
     const auto dtype = r.number<uint8_t>(), encoding = r.number<uint8_t>(), rank = r.number<uint8_t>(), zero = r.number<uint8_t>();
     const auto chunks = r.number<uint32_t>();
-    require(dtype_is_known(dtype) && encoding < format::kEncodingCount && rank <= format::kMaxRank && zero == 0, ErrorKind::io, "constant ", constants_.size(), " has an unknown form");
+    require(dtype_is_known(dtype) && encoding < format::kEncodingCount && rank <= format::kMaxRank && zero == 0, ErrorKind::io, "constant ",
+            constants_.size(), " has an unknown form");
     c.encoding = static_cast<format::Encoding>(encoding);
     Dims dims;
     for (uint8_t i = 0; i < rank; ++i) {
@@ -116,11 +121,14 @@ void Bundle::read_index(const Bytes& bytes) {
     require(chunks <= r.left() / 4, ErrorKind::io, "constant ", constants_.size(), " claims ", chunks, " pieces");
     for (uint32_t k = 0; k < chunks; ++k) c.chunk_bytes.push_back(r.number<uint32_t>());
     const auto stored = static_cast<uint64_t>(c.stored_bytes());
-    require(aligned(c.offset) && c.offset >= end && c.offset <= weights_.bytes && stored <= weights_.bytes - c.offset, ErrorKind::io, "constant ", constants_.size(), " lies outside the weights");
+    require(aligned(c.offset) && c.offset >= end && c.offset <= weights_.bytes && stored <= weights_.bytes - c.offset, ErrorKind::io, "constant ",
+            constants_.size(), " lies outside the weights");
     const bool strings = c.type.dtype == DType::string;
     const uint64_t elements = static_cast<uint64_t>(element_count(dims)), plain = strings ? 0 : static_cast<uint64_t>(c.type.bytes());
     if (strings) require(elements <= stored / 4, ErrorKind::io, "constant ", constants_.size(), " claims ", elements, " strings");
-    else require(chunks == (plain + format::kChunkBytes - 1) / format::kChunkBytes, ErrorKind::io, "constant ", constants_.size(), " has ", chunks, " pieces for ", plain, " bytes");
+    else
+      require(chunks == (plain + format::kChunkBytes - 1) / format::kChunkBytes, ErrorKind::io, "constant ", constants_.size(), " has ", chunks,
+              " pieces for ", plain, " bytes");
     end = c.offset + stored;
     constants_.push_back(std::move(c));
   }
@@ -206,10 +214,11 @@ Graph Bundle::graph() const {
   const auto self = self_.lock();
   std::vector<ConstTensor> made(constants_.size());
   const auto constant_at = [&](int64_t number, const TensorType& type) -> ConstTensor {
-    require(number >= 0 && number < static_cast<int64_t>(constants_.size()), ErrorKind::io, "the graph names constant ", number, " of ", constants_.size());
+    require(number >= 0 && number < static_cast<int64_t>(constants_.size()), ErrorKind::io, "the graph names constant ", number, " of ",
+            constants_.size());
     const auto i = static_cast<size_t>(number);
     const StoredConstant& c = constants_[i];
-    require(type.dtype == c.type.dtype && type.shape == c.type.shape, ErrorKind::io, "constant ", number, " is ", c.type.text(), ", the graph says ", type.text());
+    require(type.dtype == c.type.dtype && type.shape == c.type.shape, ErrorKind::io, "constant ", number, " is ", c.type, ", the graph says ", type);
     if (made[i]) return made[i];
     if (c.type.dtype == DType::string) {
       require(c.encoding == format::Encoding::raw, ErrorKind::io, "constant ", number, " holds strings in an unknown form");

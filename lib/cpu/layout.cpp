@@ -99,7 +99,7 @@ Layout channels_last(const TensorType& type) {
   using tag = memory::format_tag;
   constexpr tag kLast[] = {tag::nwc, tag::nhwc, tag::ndhwc};
   const Dims dims = type.shape.numbers();
-  require(dims.size() >= 3 && dims.size() <= 5, ErrorKind::internal, "no channels-last form of ", type.text());
+  require(dims.size() >= 3 && dims.size() <= 5, ErrorKind::internal, "no channels-last form of ", type);
   return layout_of(memory::desc(dims, dnnl_type(type.dtype), kLast[dims.size() - 3]));
 }
 

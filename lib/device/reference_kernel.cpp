@@ -37,7 +37,7 @@ class ReferenceStep : public Step {
   void keep(const Tensor& made, const TensorType& type, void* to) const {
     const int64_t bytes = type.bytes();
     if (bytes == 0 || made.raw() == static_cast<const std::byte*>(to)) return;
-    require(made.bytes() == bytes, ErrorKind::internal, op_->name(), ": reference made ", made.type().text(), ", planned ", type.text());
+    require(made.bytes() == bytes, ErrorKind::internal, op_->name(), ": reference made ", made.type(), ", planned ", type);
     std::memcpy(to, made.raw(), static_cast<size_t>(bytes));
   }
 

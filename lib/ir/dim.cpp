@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ostream>
 #include <set>
 
 #include "lib/base/error.h"
@@ -10,10 +11,10 @@ namespace onecard {
 
 namespace {
 
-constexpr size_t kMaxTerms = 64;                      // a larger polynomial becomes unknown: no useful answer comes of it
-constexpr size_t kMaxFactors = 32;                    // of one term: squaring again and again doubles them
-constexpr int kMaxDepth = 32;                         // of nested floor-divisions in text
-constexpr size_t kMaxDivisionText = 1024;             // of one floor-division, which is kept as text
+constexpr size_t kMaxTerms = 64;           // a larger polynomial becomes unknown: no useful answer comes of it
+constexpr size_t kMaxFactors = 32;         // of one term: squaring again and again doubles them
+constexpr int kMaxDepth = 32;              // of nested floor-divisions in text
+constexpr size_t kMaxDivisionText = 1024;  // of one floor-division, which is kept as text
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0))); }
 
@@ -202,7 +203,10 @@ Dim operator/(const Dim& a, const Dim& b) {
       bool whole = c % coefficient == 0;
       for (const auto& f : factors) {
         const auto at = std::find(left.begin(), left.end(), f);
-        if (at == left.end()) { whole = false; break; }
+        if (at == left.end()) {
+          whole = false;
+          break;
+        }
         left.erase(at);
       }
       (whole ? quotient[left] : rest[m]) += whole ? c / coefficient : c;
@@ -244,7 +248,10 @@ std::vector<std::string> Dim::symbols() const {
   if (poly_)
     for (const auto& [monomial, c] : *poly_)
       for (const auto& atom : monomial) {
-        if (!is_division(atom)) { found.insert(atom); continue; }
+        if (!is_division(atom)) {
+          found.insert(atom);
+          continue;
+        }
         const auto [above, below] = division_parts(atom);
         for (auto part : {above, below})
           for (auto& s : Dim::parse(part).symbols()) found.insert(s);
@@ -257,12 +264,17 @@ std::string Dim::text() const {
   if (!poly_) return std::to_string(number_);
   std::string out, constant;
   for (const auto& [monomial, c] : *poly_) {
-    if (monomial.empty()) { constant = (c > 0 ? "+" : "") + std::to_string(c); continue; }
+    if (monomial.empty()) {
+      constant = (c > 0 ? "+" : "") + std::to_string(c);
+      continue;
+    }
     std::string term = c == 1 ? "" : c == -1 ? "-" : std::to_string(c) + "*";
     for (size_t i = 0; i < monomial.size(); ++i) term += (i ? "*" : "") + monomial[i];
     out += (out.empty() || term[0] == '-' ? "" : "+") + term;
   }
   return out + constant;
 }
+
+std::ostream& operator<<(std::ostream& out, const Dim& d) { return out << d.text(); }
 
 }  // namespace onecard

@@ -118,8 +118,8 @@ void Graph::set_inputs(Node& node, std::vector<Value*> in) {
   const Inferred inferred = infer_node(*node.op, in, node.name);
   require(inferred.types.size() == node.outputs.size(), ErrorKind::internal, "set_inputs changes the number of outputs");
   for (size_t i = 0; i < node.outputs.size(); ++i)
-    require(inferred.types[i] == node.outputs[i]->type, ErrorKind::internal, "set_inputs changes ", node.outputs[i]->name, " from ", node.outputs[i]->type.text(), " to ",
-            inferred.types[i].text());
+    require(inferred.types[i] == node.outputs[i]->type, ErrorKind::internal, "set_inputs changes ", node.outputs[i]->name, " from ",
+            node.outputs[i]->type, " to ", inferred.types[i]);
   for (Value* v : node.inputs)
     if (v) v->users.erase(std::find(v->users.begin(), v->users.end(), &node));
   node.inputs = std::move(in);
@@ -141,7 +141,10 @@ void Graph::erase_dead() {
   }
   for (auto it = values_.begin(); it != values_.end();) {
     const bool unused_constant = it->constant && it->users.empty() && !kept.contains(&*it);
-    if (!unused_constant && !dead.contains(&*it)) { ++it; continue; }
+    if (!unused_constant && !dead.contains(&*it)) {
+      ++it;
+      continue;
+    }
     names_.erase(it->name);
     it = values_.erase(it);
   }

@@ -19,7 +19,7 @@ std::shared_ptr<std::byte> allocate_bytes(int64_t bytes) {
     p = std::aligned_alloc(64, size ? size : 64);
     if (p) std::memset(p, 0, size ? size : 64);
   } else {
-    p = std::calloc(size + 64, 1);                    // calloc gives fresh zero pages; the aligned start lies inside
+    p = std::calloc(size + 64, 1);  // calloc gives fresh zero pages; the aligned start lies inside
     if (p) {
       auto* start = static_cast<std::byte*>(p);
       auto* aligned = start + (64 - reinterpret_cast<uintptr_t>(start) % 64) % 64;
@@ -51,8 +51,14 @@ T number_to(double v) {
     return T(static_cast<float>(v));
   }
 }
-template <> double number_to<double>(double v) { return v; }
-template <> bool number_to<bool>(double v) { return v != 0; }
+template <>
+double number_to<double>(double v) {
+  return v;
+}
+template <>
+bool number_to<bool>(double v) {
+  return v != 0;
+}
 
 }  // namespace
 
@@ -139,7 +145,7 @@ Tensor Tensor::alias(TensorType type) const {
   Tensor t = view(std::move(type), data_, owner_);
   t.strings_ = strings_;
   t.source_ = source_;
-  require(t.bytes() == bytes() && (t.elements() == elements() || !strings_), ErrorKind::internal, "alias of ", type_.text(), " as ", t.type_.text());
+  require(t.bytes() == bytes() && (t.elements() == elements() || !strings_), ErrorKind::internal, "alias of ", type_, " as ", t.type_);
   return t;
 }
 
@@ -177,7 +183,8 @@ int64_t Tensor::int_at(int64_t i) const {
 void Tensor::set(int64_t i, double value) {
   const auto& row = info(type_.dtype);
   if (row.bits < 8) {
-    const int v = type_.dtype == DType::f4e2m1 ? float_to_small_float(type_.dtype, static_cast<float>(value)) : static_cast<int>(number_to<int64_t>(value));
+    const int v =
+        type_.dtype == DType::f4e2m1 ? float_to_small_float(type_.dtype, static_cast<float>(value)) : static_cast<int>(number_to<int64_t>(value));
     return set_packed(raw(), row.bits, i, v);
   }
   visit_dtype(type_.dtype, [&]<class T>(TypeTag<T>) { reinterpret_cast<T*>(raw())[i] = number_to<T>(value); });

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <ostream>
 
 #include "lib/base/error.h"
 
@@ -28,7 +29,8 @@ int64_t storage_bytes(DType dtype, int64_t elements) {
 std::vector<int64_t> row_major_strides(const Dims& dims) {
   std::vector<int64_t> strides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 1;)
-    if (__builtin_mul_overflow(strides[i], dims[i], &strides[i - 1])) strides[i - 1] = 0;  // beside an extent of 0 any may stand; no element is there to be reached
+    if (__builtin_mul_overflow(strides[i], dims[i], &strides[i - 1]))
+      strides[i - 1] = 0;  // beside an extent of 0 any may stand; no element is there to be reached
   return strides;
 }
 
@@ -111,5 +113,8 @@ bool TensorType::operator==(const TensorType& o) const {
   const bool same_quant = quant == o.quant || (quant && o.quant && *quant == *o.quant);
   return dtype == o.dtype && shape == o.shape && same_quant;
 }
+
+std::ostream& operator<<(std::ostream& out, const Shape& s) { return out << s.text(); }
+std::ostream& operator<<(std::ostream& out, const TensorType& t) { return out << t.text(); }
 
 }  // namespace onecard

@@ -226,7 +226,7 @@ void Exporter::add_quantize(const Node& node, const Names& names, onnx::GraphPro
   const TensorType& type = quantizes ? node.output()->type : node.inputs.at(0)->type;
   require(type.quant != nullptr, ErrorKind::internal, "no quantization");
   const Quantization& q = *type.quant;
-  require(q.block == 0 || type.is_static(), ErrorKind::model, "a tensor quantized in blocks has unknown extents: ", type.text());
+  require(q.block == 0 || type.is_static(), ErrorKind::model, "a tensor quantized in blocks has unknown extents: ", type);
   const Dims dims = q.block == 0 ? q.axis < 0 ? Dims{} : Dims{static_cast<int64_t>(q.scale.size())} : scale_dims(type.shape.numbers(), q);
   const std::string base = node.output()->name;
   Tensor zero(type.dtype, dims);

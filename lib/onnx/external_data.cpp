@@ -8,14 +8,15 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kCopyBytes = int64_t{64} << 10;     // misaligned tensors up to this size are copied at once
+constexpr int64_t kCopyBytes = int64_t{64} << 10;  // misaligned tensors up to this size are copied at once
 
 constexpr std::string_view kLfsPointer = "version https://git-lfs";
 
 // Bytes of a mapped file that cannot be used in place: their address does not suit their type, or they are booleans, of which C++ knows two alone.
 class CopiedBytes : public TensorSource {
  public:
-  CopiedBytes(DType dtype, std::shared_ptr<const MappedFile> file, std::span<const std::byte> bytes) : dtype_(dtype), file_(std::move(file)), bytes_(bytes) {}
+  CopiedBytes(DType dtype, std::shared_ptr<const MappedFile> file, std::span<const std::byte> bytes)
+      : dtype_(dtype), file_(std::move(file)), bytes_(bytes) {}
   void load(std::span<std::byte> into) const override {
     require(into.size() == bytes_.size(), ErrorKind::internal, "external data: ", into.size(), " bytes asked for, have ", bytes_.size());
     std::memcpy(into.data(), bytes_.data(), into.size());
@@ -66,15 +67,17 @@ Path ExternalFiles::resolve(const std::string& location) const {
   const Path path = std::filesystem::weakly_canonical(roots_[0] / relative, error);
   require(!error, ErrorKind::io, "external data '", location, "': ", error.message());
   const auto holds = [&](const Path& root) { return contains(root, path); };
-  require(std::any_of(roots_.begin(), roots_.end(), holds), ErrorKind::model, "external data '", location, "' leads out of the model's folder, to '", path.string(),
-          "'; if it belongs to the model, allow its folder: --allow-external-root ", path.parent_path().string());
+  require(std::any_of(roots_.begin(), roots_.end(), holds), ErrorKind::model, "external data '", location, "' leads out of the model's folder, to '",
+          path.string(), "'; if it belongs to the model, allow its folder: --allow-external-root ", path.parent_path().string());
   const auto status = std::filesystem::status(path, error);
   require(std::filesystem::exists(status), ErrorKind::io, "external data '", location, "' is not there (looked for '", path.string(),
           "'): the model's data file was not copied along, or was renamed");
   require(std::filesystem::is_regular_file(status), ErrorKind::io, "external data '", location, "' is not a regular file");
   const auto names = std::filesystem::hard_link_count(path, error);
-  require(error || names <= 1 || std::any_of(roots_.begin() + 1, roots_.end(), holds), ErrorKind::model, "external data '", location, "' is a file with ", names,
-          " names (hard links) and may belong to another folder; if it belongs to the model, allow its folder: --allow-external-root ", path.parent_path().string());
+  require(error || names <= 1 || std::any_of(roots_.begin() + 1, roots_.end(), holds), ErrorKind::model, "external data '", location,
+          "' is a file with ", names,
+          " names (hard links) and may belong to another folder; if it belongs to the model, allow its folder: --allow-external-root ",
+          path.parent_path().string());
   return path;
 }
 
@@ -102,11 +105,11 @@ Tensor ExternalFiles::load(const TensorType& type, const ExternalPlace& place) {
   const auto need = static_cast<uint64_t>(type.bytes());
   const uint64_t offset = place.offset ? parse_bytes(*place.offset, "offset") : 0;
   const uint64_t length = place.length ? parse_bytes(*place.length, "length") : need;
-  require(length == need, ErrorKind::model, "external data '", place.location, "': ", type.text(), " needs ", need, " bytes, its length says ", length);
+  require(length == need, ErrorKind::model, "external data '", place.location, "': ", type, " needs ", need, " bytes, its length says ", length);
   const auto file = open(place.location);
   const uint64_t have = file->bytes().size();
-  require(offset <= have && need <= have - offset, ErrorKind::model, "external data '", place.location, "': ", type.text(), " needs ", need, " bytes at offset ", offset,
-          ", the file has ", have, ": a truncated copy, or another model's data?");
+  require(offset <= have && need <= have - offset, ErrorKind::model, "external data '", place.location, "': ", type, " needs ", need,
+          " bytes at offset ", offset, ", the file has ", have, ": a truncated copy, or another model's data?");
   const auto bytes = file->bytes().subspan(offset, need);
   const auto alignment = static_cast<uintptr_t>(std::clamp(info(type.dtype).bits / 8, 1, 8));
   const bool in_place = type.dtype != DType::boolean && reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0;

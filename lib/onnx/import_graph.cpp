@@ -8,7 +8,7 @@ namespace onecard {
 
 namespace {
 
-constexpr size_t kMaxListed = 50;                     // unsupported operators named in one message
+constexpr size_t kMaxListed = 50;  // unsupported operators named in one message
 
 void check_supported(const LoadedModel& model) {
   const auto unsupported = find_unsupported(model);
@@ -57,7 +57,7 @@ void Importer::collect(Problem problem) {
   problem_ = std::move(problem);
   try {
     run();
-  } catch (const UnknownValue&) {                     // an output that a node with a problem should have made
+  } catch (const UnknownValue&) {  // an output that a node with a problem should have made
   }
 }
 
@@ -86,13 +86,15 @@ void Importer::fix_shape(TensorType& type, const std::string& input, const Dims&
   require(type.container == Container::tensor, ErrorKind::usage, "input '", input, "' is no tensor, its shape cannot be given");
   const bool ranked = type.shape.has_rank();
   const Shape given = Shape::of(wanted);
-  require(!ranked || type.shape.rank() == given.rank(), ErrorKind::usage, "the shape given for '", input, "' is ", given.text(), ", the model wants ", type.shape.text());
+  require(!ranked || type.shape.rank() == given.rank(), ErrorKind::usage, "the shape given for '", input, "' is ", given, ", the model wants ",
+          type.shape);
   for (int64_t axis = 0; axis < given.rank(); ++axis) {
     const int64_t number = wanted[static_cast<size_t>(axis)];
-    require(number >= 0, ErrorKind::usage, "the shape given for '", input, "' is ", given.text());
+    require(number >= 0, ErrorKind::usage, "the shape given for '", input, "' is ", given);
     if (!ranked) continue;
     const Dim& declared = type.shape[axis];
-    require(!declared.is_number() || declared.number() == number, ErrorKind::usage, "the shape given for '", input, "' is ", given.text(), ", the model wants ", type.shape.text());
+    require(!declared.is_number() || declared.number() == number, ErrorKind::usage, "the shape given for '", input, "' is ", given,
+            ", the model wants ", type.shape);
     for (const auto& symbol : declared.symbols()) {
       const auto [entry, added] = fixed.emplace(symbol, number);
       require(added || entry->second == number, ErrorKind::usage, "the shapes given make '", symbol, "' both ", entry->second, " and ", number);
@@ -124,12 +126,13 @@ void Importer::add_inputs(Scope& scope, const onnx::GraphProto& proto) {
     v->origin = {name};
     scope.bind_argument(name, v);
   }
-  for (const auto& [name, shape] : options_.shapes) require(names.contains(name), ErrorKind::usage, "a shape is given for '", name, "', which is no input of the model");
+  for (const auto& [name, shape] : options_.shapes)
+    require(names.contains(name), ErrorKind::usage, "a shape is given for '", name, "', which is no input of the model");
 }
 
 void Importer::add_initializers(Scope& scope, const onnx::GraphProto& proto, const std::set<std::string>& formal) {
   const auto add = [&](const std::string& name, ConstTensor tensor) {
-    if (formal.contains(name)) return;                // the default of an input that is always given
+    if (formal.contains(name)) return;  // the default of an input that is always given
     require(!name.empty(), ErrorKind::model, "an initializer has no name");
     scope.bind(name, scope.graph().add_constant(scope.graph().unique(name), std::move(tensor)));
   };

@@ -35,7 +35,7 @@ ExternalPlace place_of(const onnx::TensorProto& proto) {
 }
 
 void need_have(std::string_view field, int64_t need, int64_t have, const TensorType& type) {
-  require(need == have, ErrorKind::model, type.text(), " needs ", need, " ", field, ", the file has ", have);
+  require(need == have, ErrorKind::model, type, " needs ", need, " ", field, ", the file has ", have);
 }
 
 // Typed fields hold one number per element, narrower types widened; packed ones one per byte, complex ones two.
@@ -55,8 +55,10 @@ Tensor from_numbers(const TensorType& type, const Field& field, std::string_view
 
 Tensor from_typed_fields(const onnx::TensorProto& proto, const TensorType& type) {
   switch (type.dtype) {
-    case DType::f32: case DType::c64: return from_numbers<float>(type, proto.float_data(), "values in float_data");
-    case DType::f64: case DType::c128: return from_numbers<double>(type, proto.double_data(), "values in double_data");
+    case DType::f32:
+    case DType::c64: return from_numbers<float>(type, proto.float_data(), "values in float_data");
+    case DType::f64:
+    case DType::c128: return from_numbers<double>(type, proto.double_data(), "values in double_data");
     case DType::i64: return from_numbers<int64_t>(type, proto.int64_data(), "values in int64_data");
     case DType::u64: return from_numbers<uint64_t>(type, proto.uint64_data(), "values in uint64_data");
     case DType::u32: return from_numbers<uint32_t>(type, proto.uint64_data(), "values in uint64_data");
@@ -93,8 +95,8 @@ Tensor from_raw(const TensorType& type, std::shared_ptr<const std::string> owner
 }
 
 void check_fields(const onnx::TensorProto& proto, const TensorType& type) {
-  const bool numbers = proto.has_raw_data() || proto.float_data_size() > 0 || proto.int32_data_size() > 0 || proto.int64_data_size() > 0 || proto.double_data_size() > 0 ||
-                       proto.uint64_data_size() > 0;
+  const bool numbers = proto.has_raw_data() || proto.float_data_size() > 0 || proto.int32_data_size() > 0 || proto.int64_data_size() > 0 ||
+                       proto.double_data_size() > 0 || proto.uint64_data_size() > 0;
   require(type.dtype != DType::string || !numbers, ErrorKind::model, "strings must be stored in string_data");
 }
 
@@ -166,8 +168,10 @@ ConstTensor Weights::of(const onnx::SparseTensorProto& proto) {
   const Tensor values = tensor_from_proto(proto.values(), &files_), indices = tensor_from_proto(proto.indices(), &files_);
   const Dims dims(proto.dims().begin(), proto.dims().end());
   const int64_t elements = element_count(dims);
-  require(elements <= kMaxElements && storage_bytes(values.dtype(), elements) <= kMaxDenseBytes, ErrorKind::model, "is too large to write out: ", elements, " elements");
-  require(values.rank() == 1 && info(values.dtype()).bits >= 8 && indices.dtype() == DType::i64, ErrorKind::model, "its values or indices have the wrong type");
+  require(elements <= kMaxElements && storage_bytes(values.dtype(), elements) <= kMaxDenseBytes, ErrorKind::model,
+          "is too large to write out: ", elements, " elements");
+  require(values.rank() == 1 && info(values.dtype()).bits >= 8 && indices.dtype() == DType::i64, ErrorKind::model,
+          "its values or indices have the wrong type");
   const auto rank = static_cast<int64_t>(dims.size()), count = values.elements();
   const bool linear = indices.rank() == 1;
   require(indices.elements() == (linear ? count : count * rank), ErrorKind::model, "has ", count, " values and ", indices.elements(), " indices");

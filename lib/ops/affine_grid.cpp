@@ -11,20 +11,21 @@ constexpr OnnxName kNames[] = {{"", "AffineGrid", 20}};
 }  // namespace
 
 std::vector<TensorType> AffineGrid::infer(const InferContext& in) const {
-  in.type(1);                                         // raises when it is missing
+  in.type(1);  // raises when it is missing
   const TensorType& theta = in.type(0);
   visit_float(theta.dtype, [](auto) {});
   const auto size = in.contents(1);
   std::optional<int64_t> spatial;
   if (theta.shape.has_rank()) {
-    require(theta.shape.rank() == 3, ErrorKind::model, "theta has shape ", theta.shape.text());
+    require(theta.shape.rank() == 3, ErrorKind::model, "theta has shape ", theta.shape);
     spatial = theta.shape[1].maybe();
   }
   if (size) spatial = static_cast<int64_t>(size->size()) - 2;
   if (!spatial) return {TensorType(theta.dtype, Shape::unranked())};
   require(*spatial == 2 || *spatial == 3, ErrorKind::model, "an affine grid of ", *spatial, " dimensions; 2 and 3 are supported");
   for (int64_t i = 1; theta.shape.has_rank() && i < 3; ++i)
-    require(!theta.shape[i].is_number() || theta.shape[i] == Dim(*spatial + i - 1), ErrorKind::model, "theta has shape ", theta.shape.text(), " for ", *spatial, " dimensions");
+    require(!theta.shape[i].is_number() || theta.shape[i] == Dim(*spatial + i - 1), ErrorKind::model, "theta has shape ", theta.shape, " for ",
+            *spatial, " dimensions");
   Shape y = Shape::unknown(*spatial + 2);
   y[0] = theta.shape.has_rank() ? theta.shape[0] : Dim::unknown();
   for (int64_t i = 0; size && i < *spatial; ++i) {
@@ -64,7 +65,9 @@ void AffineGrid::reference(Inputs in, Outputs out) const {
   }
 }
 
-std::optional<OnnxForm> AffineGrid::to_onnx(const Node&) const { return OnnxForm{"AffineGrid", {{"align_corners", int64_t{corners == Corners::centres}}}, ""}; }
+std::optional<OnnxForm> AffineGrid::to_onnx(const Node&) const {
+  return OnnxForm{"AffineGrid", {{"align_corners", int64_t{corners == Corners::centres}}}, ""};
+}
 
 const std::span<const OnnxName> AffineGrid::kOnnx{kNames};
 

@@ -40,7 +40,8 @@ std::vector<TensorType> ArgExtreme::infer(const InferContext& in) const {
   require(is_numeric(x.dtype), ErrorKind::model, "is not defined on ", info(x.dtype).name);
   if (!x.shape.has_rank()) return {TensorType(DType::i64, Shape::unranked())};
   const Shape y = result_shape(x.shape, axis, keep_dims);
-  require(!(x.shape[checked_axis(axis, x.shape.rank())] == Dim(0)) || y.elements() == Dim(0), ErrorKind::model, "axis ", axis, " of ", x.text(), " holds no element to choose");
+  require(!(x.shape[checked_axis(axis, x.shape.rank())] == Dim(0)) || y.elements() == Dim(0), ErrorKind::model, "axis ", axis, " of ", x,
+          " holds no element to choose");
   return {TensorType(DType::i64, y)};
 }
 
@@ -48,7 +49,7 @@ void ArgExtreme::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
   shape_output(out[0], DType::i64, result_shape(Shape::of(x.dims()), axis, keep_dims).numbers());
   const AxisView view = axis_view(x.dims(), axis);
-  require(view.extent > 0 || view.outer * view.inner == 0, ErrorKind::model, "axis ", axis, " of ", x.type().text(), " holds no element to choose");
+  require(view.extent > 0 || view.outer * view.inner == 0, ErrorKind::model, "axis ", axis, " of ", x.type(), " holds no element to choose");
   const auto y = out[0].data<int64_t>();
   if (x.elements() == 0) {
     for (auto& v : y) v = 0;
@@ -70,7 +71,8 @@ void ArgExtreme::reference(Inputs in, Outputs out) const {
 
 std::optional<OnnxForm> ArgExtreme::to_onnx(const Node&) const {
   return OnnxForm{extreme == Extreme::max ? "ArgMax" : "ArgMin",
-                  {{"axis", axis}, {"keepdims", int64_t{keep_dims == KeepDims::yes}}, {"select_last_index", int64_t{among_equals == Among::last}}}, {}};
+                  {{"axis", axis}, {"keepdims", int64_t{keep_dims == KeepDims::yes}}, {"select_last_index", int64_t{among_equals == Among::last}}},
+                  {}};
 }
 
 std::vector<Value*> ArgExtreme::from_onnx(const OnnxNode& node) {

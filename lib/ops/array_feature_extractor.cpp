@@ -20,7 +20,7 @@ const std::span<const OnnxName> ArrayFeatureExtractor::kOnnx{kNames};
 
 std::vector<Value*> ArrayFeatureExtractor::from_onnx(const OnnxNode& node) {
   Value *x = node.needed(0), *indices = node.needed(1);
-  require(x->type.shape.has_rank() && x->type.shape.rank() >= 1, ErrorKind::model, "needs an input of known rank above 0, not ", x->type.text());
+  require(x->type.shape.has_rank() && x->type.shape.rank() >= 1, ErrorKind::model, "needs an input of known rank above 0, not ", x->type);
   if (!indices->type.shape.has_rank() || indices->type.shape.rank() != 1) indices = node.add_op(Reshape(), {indices, int_list(node, {-1})});
   Gather gather;
   gather.axis = -1;

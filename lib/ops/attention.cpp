@@ -17,11 +17,13 @@ Transpose2 transpose_of(KeyLayout layout) { return layout == KeyLayout::tokens_f
 std::vector<TensorType> Attention::infer(const InferContext& in) const {
   const TensorType &q = float_tensor(in, 0), &k = float_tensor(in, 1), &v = float_tensor(in, 2);
   require(q.dtype == k.dtype && q.dtype == v.dtype, ErrorKind::model, "attention of different types");
-  for (const TensorType* t : {&q, &k, &v}) require(!t->shape.has_rank() || t->shape.rank() >= 2, ErrorKind::model, "attention needs matrices, got ", t->text());
+  for (const TensorType* t : {&q, &k, &v})
+    require(!t->shape.has_rank() || t->shape.rank() >= 2, ErrorKind::model, "attention needs matrices, got ", t->text());
   Shape scores = matrix_product_shape(q.shape, k.shape, Transpose2::no, transpose_of(key_layout));
   if (in.has(3)) {
     const Shape biased = broadcast(scores, float_tensor(in, 3).shape);
-    require(!biased.has_rank() || !scores.has_rank() || biased.rank() == scores.rank(), ErrorKind::model, "bias does not broadcast to the scores ", scores.text());
+    require(!biased.has_rank() || !scores.has_rank() || biased.rank() == scores.rank(), ErrorKind::model, "bias does not broadcast to the scores ",
+            scores);
   }
   return {TensorType(q.dtype, matrix_product_shape(scores, v.shape, Transpose2::no, Transpose2::no))};
 }
@@ -53,7 +55,8 @@ std::vector<Value*> Attention::decompose(Graph& graph, Node& node) const {
   score.alpha = scale;
   Value* scores = before.add(score, {node.input(0), node.input(1)});
   if (Value* bias = node.input(3)) {
-    require(bias->type.dtype == scores->type.dtype, ErrorKind::model, "the bias of an attention is ", info(bias->type.dtype).name, ", not ", info(scores->type.dtype).name);
+    require(bias->type.dtype == scores->type.dtype, ErrorKind::model, "the bias of an attention is ", info(bias->type.dtype).name, ", not ",
+            info(scores->type.dtype).name);
     scores = before.add(Binary(BinaryFn::add), {scores, bias});
   }
   return {before.add(MatMul(), {before.add(Softmax(), {scores}), node.input(2)})};

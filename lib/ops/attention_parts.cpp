@@ -45,7 +45,7 @@ float attention_scale(const OnnxNode& node, int64_t head_size) {
 
 int64_t part_size(const Value* x, int64_t parts, std::string_view what) {
   const Shape& s = x->type.shape;
-  require(s.has_rank() && s.rank() >= 1 && s[s.rank() - 1].is_number(), ErrorKind::model, "the last extent of ", what, ", ", x->type.text(),
+  require(s.has_rank() && s.rank() >= 1 && s[s.rank() - 1].is_number(), ErrorKind::model, "the last extent of ", what, ", ", x->type,
           ", must be known");
   const int64_t whole = s[s.rank() - 1].number();
   require(parts > 0 && whole > 0 && whole % parts == 0, ErrorKind::model, what, " has ", whole, " features, which do not make ", parts, " heads");

@@ -32,7 +32,7 @@ Value* add_elementwise(const OnnxNode& node, float epsilon) {
 // statistics themselves are the last two outputs.
 std::vector<Value*> trained(const OnnxNode& node, const BatchNorm& op) {
   Value* x = node.needed(0);
-  require(x->type.shape.has_rank() && x->type.shape.rank() >= 2, ErrorKind::model, "training mode of a tensor of unknown rank: ", x->type.text());
+  require(x->type.shape.has_rank() && x->type.shape.rank() >= 2, ErrorKind::model, "training mode of a tensor of unknown rank: ", x->type);
   std::vector<int64_t> axes{0};
   for (int64_t a = 2; a < x->type.shape.rank(); ++a) axes.push_back(a);
   Value* others = int_list(node, axes);
@@ -66,13 +66,13 @@ const std::span<const OnnxName> BatchNorm::kOnnx{kNames};
 
 std::vector<TensorType> BatchNorm::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
-  require(!x.shape.has_rank() || x.shape.rank() >= 1, ErrorKind::model, "expects at least one axis, got ", x.text());
+  require(!x.shape.has_rank() || x.shape.rank() >= 1, ErrorKind::model, "expects at least one axis, got ", x);
   const Dim channels = channels_of(x.shape);
   for (size_t i = 1; i < 5; ++i) {
     const TensorType& p = float_tensor(in, i);
     if (!p.shape.has_rank()) continue;
     const bool fits = p.shape.rank() == 1 && (!p.shape[0].is_number() || !channels.is_number() || p.shape[0] == channels);
-    require(fits, ErrorKind::model, "the ", kParameters[i], ", ", p.text(), ", does not fit ", x.text());
+    require(fits, ErrorKind::model, "the ", kParameters[i], ", ", p, ", does not fit ", x);
   }
   return {x};
 }
@@ -88,7 +88,8 @@ void BatchNorm::reference(Inputs in, Outputs out) const {
     for (int64_t row = 0; row < view.outer * view.extent; ++row) {
       const auto c = static_cast<size_t>(row % view.extent);
       const double factor = scale[c] / std::sqrt(variance[c] + static_cast<double>(epsilon));
-      for (int64_t i = row * view.inner; i < (row + 1) * view.inner; ++i) to[i] = narrow<T>((static_cast<double>(from[i]) - mean[c]) * factor + bias[c]);
+      for (int64_t i = row * view.inner; i < (row + 1) * view.inner; ++i)
+        to[i] = narrow<T>((static_cast<double>(from[i]) - mean[c]) * factor + bias[c]);
     }
   });
 }

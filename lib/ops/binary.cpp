@@ -97,8 +97,9 @@ bool logic(BinaryFn f, bool a, bool b) { return f == BinaryFn::logical_and ? a &
 // Calls f(i, ia, ib): element i of y comes from elements ia of a and ib of b.
 template <class F>
 void each_pair(const Tensor& y, const Tensor& a, const Tensor& b, F&& f) {
-  for_each_broadcast(y.dims(), std::array{a.dims(), b.dims()},
-                     [&](int64_t i, const std::array<int64_t, 2>& at) { f(static_cast<size_t>(i), static_cast<size_t>(at[0]), static_cast<size_t>(at[1])); });
+  for_each_broadcast(y.dims(), std::array{a.dims(), b.dims()}, [&](int64_t i, const std::array<int64_t, 2>& at) {
+    f(static_cast<size_t>(i), static_cast<size_t>(at[0]), static_cast<size_t>(at[1]));
+  });
 }
 
 template <class T>
@@ -145,10 +146,10 @@ void require_types(BinaryFn f, DType a, DType b) {
   const auto name = kBinaryFnNames[static_cast<size_t>(f)];
   const bool mixed = f == BinaryFn::pow;
   require(a == b || mixed, ErrorKind::model, name, " of different types: ", info(a).name, " and ", info(b).name);
-  const bool fits = is_logic(f)                 ? a == DType::boolean
-                    : is_bitwise(f)             ? is_byte_integer(a)
-                    : f == BinaryFn::equal      ? a == DType::string || a == DType::boolean || is_numeric(a)
-                                                : is_numeric(a) && is_numeric(b);
+  const bool fits = is_logic(f)            ? a == DType::boolean
+                    : is_bitwise(f)        ? is_byte_integer(a)
+                    : f == BinaryFn::equal ? a == DType::string || a == DType::boolean || is_numeric(a)
+                                           : is_numeric(a) && is_numeric(b);
   require(fits, ErrorKind::model, name, " is not defined on ", info(a).name);
 }
 
@@ -172,7 +173,10 @@ Dim on_dims(BinaryFn f, const Dim& a, const Dim& b) {
       if (numbers) return Dim(integer_quotient(a.number(), b.number()));
       // Floor division equals ONNX's truncation where neither side is negative, as extents are.
       return b.is_number() && b.number() <= 0 ? Dim::unknown() : a / b;
-    case BinaryFn::mod: case BinaryFn::max: case BinaryFn::min: case BinaryFn::pow:
+    case BinaryFn::mod:
+    case BinaryFn::max:
+    case BinaryFn::min:
+    case BinaryFn::pow:
       if (a == b && (f == BinaryFn::max || f == BinaryFn::min)) return a;
       return numbers ? Dim(on_integers(f, a.number(), b.number())) : Dim::unknown();
     default: return Dim::unknown();
@@ -209,9 +213,10 @@ std::vector<TensorType> Binary::infer(const InferContext& in) const {
   const bool boolean = is_comparison(fn) || is_logic(fn);
   Shape shape = broadcast(a.shape, b.shape);
   if (fn == BinaryFn::prelu && a.shape.has_rank() && shape.has_rank()) {
-    require(shape.rank() == a.shape.rank(), ErrorKind::model, "slope ", b.shape.text(), " does not broadcast to ", a.shape.text());
+    require(shape.rank() == a.shape.rank(), ErrorKind::model, "slope ", b.shape, " does not broadcast to ", a.shape);
     for (int64_t i = 0; i < shape.rank(); ++i)
-      require(!a.shape[i].is_number() || !shape[i].is_number() || a.shape[i] == shape[i], ErrorKind::model, "slope ", b.shape.text(), " does not broadcast to ", a.shape.text());
+      require(!a.shape[i].is_number() || !shape[i].is_number() || a.shape[i] == shape[i], ErrorKind::model, "slope ", b.shape,
+              " does not broadcast to ", a.shape);
     shape = a.shape;
   }
   return {TensorType(boolean ? DType::boolean : a.dtype, shape)};

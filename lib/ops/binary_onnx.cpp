@@ -80,7 +80,7 @@ Value* aligned(const OnnxNode& node) {
   const Shape &x = node.needed(0)->type.shape, &s = b->type.shape;
   if (axis < 0 || (s.has_rank() && (s.rank() == 0 || s.elements() == Dim(1)))) return b;
   require(x.has_rank() && s.has_rank(), ErrorKind::model, "broadcasts along axis ", axis, " operands of unknown rank");
-  require(axis + s.rank() <= x.rank(), ErrorKind::model, s.text(), " does not fit ", x.text(), " at axis ", axis);
+  require(axis + s.rank() <= x.rank(), ErrorKind::model, s, " does not fit ", x, " at axis ", axis);
   return widened(node, b, x.rank() - axis - s.rank());
 }
 

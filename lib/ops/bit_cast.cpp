@@ -6,7 +6,7 @@ namespace onecard {
 
 std::vector<TensorType> BitCast::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(!x.quant && info(x.dtype).bits == info(to).bits && info(to).bits > 0, ErrorKind::model, "reads the bits of ", x.text(), " as ", info(to).name);
+  require(!x.quant && info(x.dtype).bits == info(to).bits && info(to).bits > 0, ErrorKind::model, "reads the bits of ", x, " as ", info(to).name);
   return {TensorType(to, x.shape)};
 }
 

@@ -36,8 +36,8 @@ SymbolValues captured_sizes(const Graph& body, const InferContext& in, size_t fi
 TensorType merged_type(const TensorType& a, const TensorType& b) {
   TensorType merged = a;
   merged.container = merged_container(a, b);
-  require(a.dtype == b.dtype, ErrorKind::model, "a value is either ", a.text(), " or ", b.text());
-  require(same_value(a.quant, b.quant), ErrorKind::model, "a value is quantized either as ", a.text(), " or as ", b.text());
+  require(a.dtype == b.dtype, ErrorKind::model, "a value is either ", a, " or ", b);
+  require(same_value(a.quant, b.quant), ErrorKind::model, "a value is quantized either as ", a, " or as ", b);
   if (!a.shape.has_rank() || !b.shape.has_rank() || a.shape.rank() != b.shape.rank()) {
     merged.shape = Shape::unranked();
     return merged;
@@ -64,7 +64,7 @@ std::vector<TensorType> given_types(const Graph& body, const InferContext& in, s
 }
 
 TensorType stacked_type(const TensorType& item, int64_t axis, const Dim& count) {
-  require(item.container == Container::tensor, ErrorKind::model, "lines up ", item.text());
+  require(item.container == Container::tensor, ErrorKind::model, "lines up ", item);
   if (!item.shape.has_rank()) return TensorType(item.dtype, Shape::unranked(), moved_quant(item));
   std::vector<Dim> dims = item.shape.dims();
   dims.insert(dims.begin() + checked_axis(axis, item.shape.rank() + 1), count);
@@ -87,8 +87,8 @@ Tensor stacked(std::vector<Tensor>& items, const TensorType& declared, int64_t a
   const AxisView view = axis_view(dims, along);
   for (int64_t i = 0; i < count; ++i) {
     Tensor& item = items[static_cast<size_t>(reversed ? count - 1 - i : i)];
-    require(item.has_value() && item.type().container == Container::tensor && item.dtype() == dtype && item.dims() == one, ErrorKind::model, "an iteration gives ",
-            item.type().text(), ", another one ", TensorType(dtype, Shape::of(one)).text());
+    require(item.has_value() && item.type().container == Container::tensor && item.dtype() == dtype && item.dims() == one, ErrorKind::model,
+            "an iteration gives ", item.type(), ", another one ", TensorType(dtype, Shape::of(one)).text());
     const ElementCopier copy(item, y);
     for (int64_t o = 0; o < view.outer; ++o) copy(o * view.inner, (o * view.extent + i) * view.inner, view.inner);
     item = Tensor();
@@ -97,7 +97,7 @@ Tensor stacked(std::vector<Tensor>& items, const TensorType& declared, int64_t a
 }
 
 bool condition_of(const Tensor& t) {
-  require(t.has_value() && t.dtype() == DType::boolean && t.elements() == 1, ErrorKind::model, "the condition is ", t.type().text(), ", not one boolean");
+  require(t.has_value() && t.dtype() == DType::boolean && t.elements() == 1, ErrorKind::model, "the condition is ", t.type(), ", not one boolean");
   return t.data<bool>()[0];
 }
 

@@ -21,7 +21,8 @@ std::string number_text(const Tensor& t, int64_t i) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v > 0 ? "INF" : "-INF";
   char buffer[64];
-  const auto end = t.dtype() == DType::f64 ? std::to_chars(buffer, buffer + sizeof buffer, v).ptr : std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(v)).ptr;
+  const auto end = t.dtype() == DType::f64 ? std::to_chars(buffer, buffer + sizeof buffer, v).ptr
+                                           : std::to_chars(buffer, buffer + sizeof buffer, static_cast<float>(v)).ptr;
   return std::string(buffer, end);
 }
 
@@ -30,7 +31,8 @@ void read_number(const std::string& text, Tensor& y, int64_t i) {
   int64_t whole = 0;
   const char *begin = text.data(), *end = begin + text.size();
   if (begin != end && *begin == '+') ++begin;
-  if (const auto r = std::from_chars(begin, end, whole); r.ec == std::errc{} && r.ptr == end && begin != end && !is_float(y.dtype())) return y.set_int(i, whole);
+  if (const auto r = std::from_chars(begin, end, whole); r.ec == std::errc{} && r.ptr == end && begin != end && !is_float(y.dtype()))
+    return y.set_int(i, whole);
   char* stop = nullptr;
   const double v = std::strtod(text.c_str(), &stop);
   require(!text.empty() && *stop == 0, ErrorKind::model, "cannot cast the text '", text.substr(0, 40), "' to a number");
@@ -41,9 +43,10 @@ void read_number(const std::string& text, Tensor& y, int64_t i) {
 
 std::vector<TensorType> Cast::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(!x.quant, ErrorKind::model, "cannot cast a quantized value (", x.text(), ")");
+  require(!x.quant, ErrorKind::model, "cannot cast a quantized value (", x, ")");
   const auto kind = info(to).kind;
-  require(kind != DKind::none && kind != DKind::complex && info(x.dtype).kind != DKind::complex, ErrorKind::model, "cannot cast ", info(x.dtype).name, " to ", info(to).name);
+  require(kind != DKind::none && kind != DKind::complex && info(x.dtype).kind != DKind::complex, ErrorKind::model, "cannot cast ", info(x.dtype).name,
+          " to ", info(to).name);
   return {TensorType(to, x.shape)};
 }
 
@@ -95,9 +98,10 @@ namespace {
 
 // Before opset 6 the type is given by its name in onnx.proto, in any case.
 DType dtype_of_name(std::string name) {
-  constexpr std::pair<std::string_view, DType> kTypes[] = {{"FLOAT", DType::f32},   {"DOUBLE", DType::f64}, {"FLOAT16", DType::f16}, {"BOOL", DType::boolean}, {"INT8", DType::i8},
-                                                           {"INT16", DType::i16},   {"INT32", DType::i32},  {"INT64", DType::i64},   {"UINT8", DType::u8},     {"UINT16", DType::u16},
-                                                           {"UINT32", DType::u32}, {"UINT64", DType::u64}, {"STRING", DType::string}};
+  constexpr std::pair<std::string_view, DType> kTypes[] = {
+      {"FLOAT", DType::f32},  {"DOUBLE", DType::f64}, {"FLOAT16", DType::f16},  {"BOOL", DType::boolean}, {"INT8", DType::i8},
+      {"INT16", DType::i16},  {"INT32", DType::i32},  {"INT64", DType::i64},    {"UINT8", DType::u8},     {"UINT16", DType::u16},
+      {"UINT32", DType::u32}, {"UINT64", DType::u64}, {"STRING", DType::string}};
   for (char& c : name)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   for (const auto& [text, dtype] : kTypes)

@@ -16,7 +16,7 @@ constexpr OnnxName kNames[] = {{"ai.onnx.ml", "OneHotEncoder", 1}};
 
 std::vector<TensorType> CategoryOneHot::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &keys = tensor_type(in, 1);
-  require(is_key_type(x.dtype) && !x.quant, ErrorKind::model, "looks up no ", x.text());
+  require(is_key_type(x.dtype) && !x.quant, ErrorKind::model, "looks up no ", x);
   require(keys.dtype == x.dtype, ErrorKind::model, "the categories are ", info(keys.dtype).name, ", the input is ", info(x.dtype).name);
   require(in.dtype(2) == DType::i64, ErrorKind::model, "the columns are ", info(in.dtype(2)).name);
   require(depth >= 1 && depth <= kMostColumns, ErrorKind::model, "has ", depth, " columns");

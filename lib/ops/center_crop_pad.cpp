@@ -24,16 +24,17 @@ int64_t margin(int64_t larger, int64_t smaller) { return larger > smaller ? (lar
 }  // namespace
 
 std::vector<TensorType> CenterCropPad::infer(const InferContext& in) const {
-  in.type(1);                                         // raises when it is missing
+  in.type(1);  // raises when it is missing
   TensorType y = in.type(0);
-  require(y.container == Container::tensor && !y.quant, ErrorKind::model, "cannot crop or pad ", y.text());
+  require(y.container == Container::tensor && !y.quant, ErrorKind::model, "cannot crop or pad ", y);
   if (!y.shape.has_rank()) return {y};
   const auto resolved = resolved_axes(*this, y.shape.rank());
   const auto wanted = in.contents(1);
-  require(!wanted || wanted->size() == resolved.size(), ErrorKind::model, "shape has ", wanted ? wanted->size() : 0, " numbers for ", resolved.size(), " axes");
+  require(!wanted || wanted->size() == resolved.size(), ErrorKind::model, "shape has ", wanted ? wanted->size() : 0, " numbers for ", resolved.size(),
+          " axes");
   for (size_t i = 0; i < resolved.size(); ++i) {
     y.shape[resolved[i]] = wanted ? (*wanted)[i] : Dim::unknown();
-    if (wanted) require(!(*wanted)[i].is_number() || (*wanted)[i].number() >= 0, ErrorKind::model, "shape holds ", (*wanted)[i].text());
+    if (wanted) require(!(*wanted)[i].is_number() || (*wanted)[i].number() >= 0, ErrorKind::model, "shape holds ", (*wanted)[i]);
   }
   return {y};
 }

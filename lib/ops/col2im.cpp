@@ -18,28 +18,29 @@ Window window_of(const Col2Im& op) { return {op.strides, op.dilations, op.pads, 
 std::vector<TensorType> Col2Im::infer(const InferContext& in) const {
   for (const size_t needed : {size_t{1}, size_t{2}}) in.type(needed);
   const TensorType& x = in.type(0);
-  require(x.container == Container::tensor && x.dtype != DType::string && !x.quant, ErrorKind::model, "cannot add up ", x.text());
-  require(!x.shape.has_rank() || x.shape.rank() == 3, ErrorKind::model, "x has shape ", x.shape.text(), "; it must be [N, C * block, L]");
+  require(x.container == Container::tensor && x.dtype != DType::string && !x.quant, ErrorKind::model, "cannot add up ", x);
+  require(!x.shape.has_rank() || x.shape.rank() == 3, ErrorKind::model, "x has shape ", x.shape, "; it must be [N, C * block, L]");
   const auto image = in.contents(1);
   const auto block = in.ints(2);
   if (!image || !block) return {TensorType(x.dtype, image ? Shape::unknown(static_cast<int64_t>(image->size()) + 2) : Shape::unranked())};
-  require(image->size() == block->size() && !image->empty(), ErrorKind::model, "image_shape has ", image->size(), " numbers, block_shape ", block->size());
+  require(image->size() == block->size() && !image->empty(), ErrorKind::model, "image_shape has ", image->size(), " numbers, block_shape ",
+          block->size());
   check_window(window_of(*this), static_cast<int64_t>(block->size()));
   Dim cells = 1, columns = 1;
   for (size_t i = 0; i < block->size(); ++i) {
     check_kernel_extent((*block)[i]);
     cells = cells * Dim((*block)[i]);
-    require(!(*image)[i].is_number() || (*image)[i].number() >= 0, ErrorKind::model, "image_shape holds ", (*image)[i].text());
+    require(!(*image)[i].is_number() || (*image)[i].number() >= 0, ErrorKind::model, "image_shape holds ", (*image)[i]);
     columns = columns * window_extent(window_of(*this), i, (*image)[i], (*block)[i]);
   }
   std::vector<Dim> y{x.shape.has_rank() ? x.shape[0] : Dim::unknown(), Dim::unknown()};
   y.insert(y.end(), image->begin(), image->end());
   if (x.shape.has_rank() && x.shape[1].is_number() && cells.is_number()) {
-    require(x.shape[1].number() % cells.number() == 0, ErrorKind::model, "x has ", x.shape[1].text(), " rows, a block has ", cells.text());
+    require(x.shape[1].number() % cells.number() == 0, ErrorKind::model, "x has ", x.shape[1], " rows, a block has ", cells);
     y[1] = x.shape[1] / cells;
   }
   const bool fits = !x.shape.has_rank() || !x.shape[2].is_number() || !columns.is_number() || x.shape[2] == columns;
-  require(fits, ErrorKind::model, "x has ", x.shape.text(), ", the image holds ", columns.text(), " blocks");
+  require(fits, ErrorKind::model, "x has ", x.shape, ", the image holds ", columns, " blocks");
   return {TensorType(x.dtype, Shape(y))};
 }
 
@@ -54,7 +55,8 @@ void Col2Im::reference(Inputs in, Outputs out) const {
   if (out[0].elements() == 0) return;
   if (info(in[0]->dtype()).kind == DKind::complex) {
     const ComplexParts x = complex_parts(*in[0]);
-    return deliver(out[0], complex_tensor(in[0]->dtype(), {std::move(evaluate(*this, {&x.real, in[1], in[2]})[0]), std::move(evaluate(*this, {&x.imaginary, in[1], in[2]})[0])}));
+    return deliver(out[0], complex_tensor(in[0]->dtype(), {std::move(evaluate(*this, {&x.real, in[1], in[2]})[0]),
+                                                           std::move(evaluate(*this, {&x.imaginary, in[1], in[2]})[0])}));
   }
   const ConvGeometry g = window_geometry(window_of(*this), image, block);
   Dims steps;

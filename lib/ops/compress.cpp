@@ -6,8 +6,8 @@ namespace onecard {
 
 std::vector<TensorType> Compress::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &condition = tensor_type(in, 1);
-  require(condition.dtype == DType::boolean && (!condition.shape.has_rank() || condition.shape.rank() == 1), ErrorKind::model, "the condition is ", condition.text(),
-          ", not a list of booleans");
+  require(condition.dtype == DType::boolean && (!condition.shape.has_rank() || condition.shape.rank() == 1), ErrorKind::model, "the condition is ",
+          condition, ", not a list of booleans");
   const auto quant = moved_quant(x);
   if (axis == kFlat) return {TensorType(x.dtype, Shape::unknown(1), quant)};
   Shape shape = x.shape;
@@ -21,7 +21,8 @@ void Compress::reference(Inputs in, Outputs out) const {
   std::vector<int64_t> kept;
   for (int64_t i = 0; i < condition.elements(); ++i)
     if (condition.int_at(i)) kept.push_back(i);
-  require(kept.empty() || kept.back() < view.extent, ErrorKind::model, "the condition holds for index ", kept.empty() ? 0 : kept.back(), " of ", view.extent);
+  require(kept.empty() || kept.back() < view.extent, ErrorKind::model, "the condition holds for index ", kept.empty() ? 0 : kept.back(), " of ",
+          view.extent);
   const auto count = static_cast<int64_t>(kept.size());
   Dims dims = x.dims();
   if (axis == kFlat) dims = {count};

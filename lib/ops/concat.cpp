@@ -22,7 +22,7 @@ std::vector<TensorType> Concat::infer(const InferContext& in) const {
       checked_axis(axis, joined.rank());
       continue;
     }
-    require(x.shape.rank() == joined.rank(), ErrorKind::model, "joins shapes ", joined.text(), " and ", x.shape.text());
+    require(x.shape.rank() == joined.rank(), ErrorKind::model, "joins shapes ", joined, " and ", x.shape);
     const int64_t along = checked_axis(axis, joined.rank());
     for (int64_t a = 0; a < joined.rank(); ++a) joined[a] = a == along ? joined[a] + x.shape[a] : agreed(joined[a], x.shape[a]);
   }

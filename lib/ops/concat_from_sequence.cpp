@@ -7,7 +7,7 @@ namespace onecard {
 
 std::vector<TensorType> ConcatFromSequence::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
-  require(x.container == Container::sequence, ErrorKind::model, "expects a sequence, got ", x.text());
+  require(x.container == Container::sequence, ErrorKind::model, "expects a sequence, got ", x);
   const auto quant = moved_quant(x);
   if (!x.shape.has_rank()) return {TensorType(x.dtype, Shape::unranked(), quant)};
   const bool adds = joining == Joining::new_axis;
@@ -27,7 +27,7 @@ void ConcatFromSequence::reference(Inputs in, Outputs out) const {
   concat.axis = axis;
   if (joining == Joining::new_axis) concat.axis = checked_axis(axis, items[0].rank() + 1);
   for (const Tensor& item : items) {
-    require(item.dtype() == items[0].dtype() && item.rank() == items[0].rank(), ErrorKind::model, "joins ", items[0].type().text(), " and ", item.type().text());
+    require(item.dtype() == items[0].dtype() && item.rank() == items[0].rank(), ErrorKind::model, "joins ", items[0].type(), " and ", item.type());
     if (joining == Joining::along_axis) {
       parts.push_back(&item);
       continue;

@@ -36,7 +36,7 @@ Value* allowed_by(const Expansion& ex, Value* mask, const Operands& o) {
   require(mask->type.shape.has_rank(), ErrorKind::model, "the rank of the mask must be known");
   const int64_t rank = mask->type.shape.rank();
   if (rank == 1) return ex.unsqueeze(from_lengths(ex, mask, ex.extents(o.q, 0), ex.counted(o.total)), {1, 2});
-  require(rank >= 2 && rank <= 4, ErrorKind::model, "a mask of shape ", mask->type.shape.text());
+  require(rank >= 2 && rank <= 4, ErrorKind::model, "a mask of shape ", mask->type.shape);
   if (rank == 4) {  // of the longest sequence there may be
     mask = ex.slice(mask, 2, o.past, o.total);
     mask = ex.slice(mask, 3, ex.ints({0}), o.total);
@@ -148,10 +148,10 @@ Projections projections_of(const Expansion& ex, int64_t heads, Value* bias) {
   const int64_t hidden = part_size(q, 1, "the query");
   p.head_size = part_size(q, heads, "the query");
   const int64_t value_size = bias ? part_size(bias, 1, "the bias") - 2 * hidden : 0;
-  if (bias) require(value_size > 0, ErrorKind::model, "the bias is too short: ", bias->type.text());
+  if (bias) require(value_size > 0, ErrorKind::model, "the bias is too short: ", bias->type);
   const auto biases = bias ? ex.split(bias, 0, {hidden, hidden, value_size}) : std::vector<Value*>(3, nullptr);
   p.qkv.push_back(split_heads(ex, with_bias(ex, q, biases[0]), heads));
-  require(k != nullptr, ErrorKind::model, "a query of ", q->type.text(), " without a key");
+  require(k != nullptr, ErrorKind::model, "a query of ", q->type, " without a key");
   if (k->type.shape.rank() == 5) {
     const auto parts = unpacked(ex, k, 2);
     for (size_t i = 0; i < 2; ++i) p.qkv.push_back(heads_first(with_bias(ex, parts[i], as_heads(ex, biases[i + 1], heads))));

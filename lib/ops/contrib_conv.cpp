@@ -21,7 +21,7 @@ ActivationParameters parameters_of(const std::string& activation, const std::vec
 
 Value* rotated_axes(const Expansion& ex, Value* x, int64_t by) {
   const Shape& shape = x->type.shape;
-  require(shape.has_rank() && shape.rank() >= 3, ErrorKind::model, "expects batch, channels and at least one spatial axis, got ", x->type.text());
+  require(shape.has_rank() && shape.rank() >= 3, ErrorKind::model, "expects batch, channels and at least one spatial axis, got ", x->type);
   std::vector<int64_t> perm(static_cast<size_t>(shape.rank()));
   std::iota(perm.begin(), perm.end(), int64_t{0});
   std::rotate(perm.begin() + 1, by > 0 ? perm.begin() + 1 + by : perm.end() + by, perm.end());

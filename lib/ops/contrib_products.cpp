@@ -21,7 +21,7 @@ Transpose2 transpose_of(const Value* x, bool asked) {
 // The first axis behind the batch axes, when the operand stands with its batch inside.
 Value* batch_first(const Expansion& ex, Value* x, bool asked) {
   if (!asked) return x;
-  require(x->type.shape.has_rank() && x->type.shape.rank() >= 3, ErrorKind::model, "transBatch of ", x->type.text(), ", which has no batch");
+  require(x->type.shape.has_rank() && x->type.shape.rank() >= 3, ErrorKind::model, "transBatch of ", x->type, ", which has no batch");
   std::vector<int64_t> perm(static_cast<size_t>(x->type.shape.rank()));
   std::iota(perm.begin(), perm.end(), int64_t{0});
   std::rotate(perm.begin(), perm.begin() + 1, perm.end() - 1);

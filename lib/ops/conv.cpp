@@ -34,10 +34,10 @@ void check_residual(const InferContext& in, const Shape& y, DType compute) {
   const TensorType& r = in.type(3);
   require(r.quant || r.dtype == compute, ErrorKind::model, "the residual is ", info(r.dtype).name, " where ", info(compute).name, " is computed");
   if (!r.shape.has_rank()) return;
-  require(r.shape.rank() == y.rank(), ErrorKind::model, "the residual's shape ", r.shape.text(), " is not the result's ", y.text());
+  require(r.shape.rank() == y.rank(), ErrorKind::model, "the residual's shape ", r.shape, " is not the result's ", y);
   for (int64_t i = 0; i < y.rank(); ++i)
-    require(!y[i].is_number() || !r.shape[i].is_number() || y[i] == r.shape[i], ErrorKind::model, "the residual's shape ", r.shape.text(),
-            " is not the result's ", y.text());
+    require(!y[i].is_number() || !r.shape[i].is_number() || y[i] == r.shape[i], ErrorKind::model, "the residual's shape ", r.shape,
+            " is not the result's ", y);
 }
 
 // One convolution over real numbers; called once per output plane, on several threads.

@@ -20,7 +20,9 @@ Conv float_conv(const O& op) {
   return conv;
 }
 
-void check_byte(const TensorType& t, const char* what) { require(t.dtype == DType::i8 || t.dtype == DType::u8, ErrorKind::model, what, " is ", info(t.dtype).name, "; it must be i8 or u8"); }
+void check_byte(const TensorType& t, const char* what) {
+  require(t.dtype == DType::i8 || t.dtype == DType::u8, ErrorKind::model, what, " is ", info(t.dtype).name, "; it must be i8 or u8");
+}
 
 // The shape that the float convolution of the same geometry has.
 Shape conv_shape(const Conv& conv, const Shape& x, const Shape& w) {
@@ -37,7 +39,8 @@ void check_parameter(const InferContext& in, size_t i, DType dtype, const Dim& c
   require(t.dtype == dtype, ErrorKind::model, "input ", i, " is ", info(t.dtype).name, "; it must be ", info(dtype).name);
   if (!t.shape.has_rank() || t.shape.rank() == 0) return;
   const auto n = t.shape.rank() == 1 ? t.shape[0].maybe() : std::optional<int64_t>(-1);
-  require(!n || *n == 1 || !channels.is_number() || channels == Dim(*n), ErrorKind::model, "input ", i, " has shape ", t.shape.text(), " for ", channels.text(), " channels");
+  require(!n || *n == 1 || !channels.is_number() || channels == Dim(*n), ErrorKind::model, "input ", i, " has shape ", t.shape, " for ", channels,
+          " channels");
 }
 
 // t less its zero point: one number, or one per index of axis 0.
@@ -125,7 +128,9 @@ std::vector<TensorType> QLinearConv::infer(const InferContext& in) const {
   check_parameter(in, 6, DType::f32, 1);
   check_parameter(in, 7, in.dtype(7), 1);
   if (in.has(8)) require(in.dtype(8) == DType::i32, ErrorKind::model, "the bias is ", info(in.dtype(8)).name, "; it must be i32");
-  if (in.has(8) && in.shape(8).has_rank()) require(in.shape(8).rank() == 1 && (!in.shape(8)[0].is_number() || !channels.is_number() || in.shape(8)[0] == channels), ErrorKind::model, "the bias has shape ", in.shape(8).text());
+  if (in.has(8) && in.shape(8).has_rank())
+    require(in.shape(8).rank() == 1 && (!in.shape(8)[0].is_number() || !channels.is_number() || in.shape(8)[0] == channels), ErrorKind::model,
+            "the bias has shape ", in.shape(8));
   return {TensorType(in.dtype(7), y)};
 }
 

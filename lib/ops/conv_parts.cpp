@@ -11,7 +11,7 @@ DType conv_compute_dtype(const InferContext& in) {
   const TensorType &x = in.type(0), &w = in.type(1);
   const DType compute = x.quant ? DType::f32 : x.dtype;
   visit_float(compute, [](auto) {});
-  require(w.quant || w.dtype == compute, ErrorKind::model, "the weight is ", info(w.dtype).name, ", the input ", x.text());
+  require(w.quant || w.dtype == compute, ErrorKind::model, "the weight is ", info(w.dtype).name, ", the input ", x);
   return compute;
 }
 
@@ -21,15 +21,15 @@ void check_conv_bias(const InferContext& in, size_t i, const Dim& channels, DTyp
   require(b.quant || b.dtype == compute, ErrorKind::model, "the bias is ", info(b.dtype).name, " where ", info(compute).name, " is computed");
   if (!b.shape.has_rank()) return;
   const bool fits = b.shape.rank() == 1 && (!b.shape[0].is_number() || !channels.is_number() || b.shape[0] == channels);
-  require(fits, ErrorKind::model, "the bias has shape ", b.shape.text(), " for ", channels.text(), " output channels");
+  require(fits, ErrorKind::model, "the bias has shape ", b.shape, " for ", channels, " output channels");
 }
 
 std::optional<int64_t> conv_rank(const InferContext& in) {
   const Shape &x = in.shape(0), &w = in.shape(1);
   if (!x.has_rank() && !w.has_rank()) return std::nullopt;
   const int64_t rank = x.has_rank() ? x.rank() : w.rank();
-  require(rank >= 3, ErrorKind::model, "a convolution needs batch, channel and at least one spatial axis, the shape is ", (x.has_rank() ? x : w).text());
-  require(!w.has_rank() || w.rank() == rank, ErrorKind::model, "the weight's rank differs from the input's: ", w.text(), " and ", x.text());
+  require(rank >= 3, ErrorKind::model, "a convolution needs batch, channel and at least one spatial axis, the shape is ", x.has_rank() ? x : w);
+  require(!w.has_rank() || w.rank() == rank, ErrorKind::model, "the weight's rank differs from the input's: ", w, " and ", x);
   return rank;
 }
 

@@ -11,12 +11,15 @@ namespace {
 constexpr OnnxName kNames[] = {{"", "ConvTranspose", 1}};
 
 Window window_of(const ConvTranspose& op) { return {op.strides, op.dilations, op.pads, op.auto_pad}; }
-bool pads_follow(const ConvTranspose& op) { return !op.output_shape.empty() || op.auto_pad == AutoPad::same_upper || op.auto_pad == AutoPad::same_lower; }
+bool pads_follow(const ConvTranspose& op) {
+  return !op.output_shape.empty() || op.auto_pad == AutoPad::same_upper || op.auto_pad == AutoPad::same_lower;
+}
 
 void check_fields(const ConvTranspose& op, int64_t spatial) {
   check_window(window_of(op), spatial);
   for (const auto* list : {&op.output_padding, &op.output_shape}) {
-    require(list->empty() || static_cast<int64_t>(list->size()) == spatial, ErrorKind::model, "output_padding or output_shape has ", list->size(), " numbers for ", spatial, " spatial axes");
+    require(list->empty() || static_cast<int64_t>(list->size()) == spatial, ErrorKind::model, "output_padding or output_shape has ", list->size(),
+            " numbers for ", spatial, " spatial axes");
     for (int64_t v : *list) require(v >= 0 && v <= kWindowLimit, ErrorKind::model, "output_padding or output_shape holds ", v);
   }
 }
@@ -26,7 +29,7 @@ void check_channels(const ConvTranspose& op, const Shape& x, const Shape& w) {
   if (!w.has_rank()) return;
   if (const auto c = w[0].maybe()) require(*c % op.group == 0, ErrorKind::model, *c, " input channels do not divide into ", op.group, " groups");
   if (!x.has_rank() || !x[1].is_number() || !w[0].is_number()) return;
-  require(x[1] == w[0], ErrorKind::model, "the input has ", x[1].text(), " channels, the weight wants ", w[0].text());
+  require(x[1] == w[0], ErrorKind::model, "the input has ", x[1], " channels, the weight wants ", w[0]);
 }
 
 Dim transposed_extent(const ConvTranspose& op, size_t i, const Dim& in, const Dim& kernel) {
@@ -43,7 +46,7 @@ Dim transposed_extent(const ConvTranspose& op, size_t i, const Dim& in, const Di
 struct TransposedSum {
   ScaledValues x, w;
   std::vector<double> bias;
-  std::vector<WindowRows> positions;                  // of the kernel, in row-major order
+  std::vector<WindowRows> positions;  // of the kernel, in row-major order
   int64_t channels = 0, channels_per_group = 0, outputs_per_group = 1, x_plane = 0;
 
   void plane(const Activation& f, int64_t n, int64_t k, std::vector<double>& acc) const {
@@ -92,7 +95,8 @@ ConvGeometry conv_transpose_geometry(const ConvTranspose& op, const Dims& x, con
   window.auto_pad = op.auto_pad == AutoPad::valid ? AutoPad::valid : AutoPad::notset;
   ConvGeometry g = window_geometry(window, spatial_extents(x), spatial_extents(w));
   for (size_t i = 0; pads_follow(op) && i < g.kernel.size(); ++i) {
-    const int64_t wanted = op.output_shape.empty() ? x[i + 2] * g.strides[i] : op.output_shape[i], extra = op.output_padding.empty() ? 0 : op.output_padding[i];
+    const int64_t wanted = op.output_shape.empty() ? x[i + 2] * g.strides[i] : op.output_shape[i],
+                  extra = op.output_padding.empty() ? 0 : op.output_padding[i];
     const int64_t total = g.strides[i] * (x[i + 2] - 1) + extra + (g.kernel[i] - 1) * g.dilations[i] + 1 - wanted, cut = std::max<int64_t>(0, total);
     g.pads_begin[i] = op.auto_pad == AutoPad::same_upper ? cut / 2 : cut - cut / 2;
     g.pads_end[i] = total - g.pads_begin[i];
@@ -172,7 +176,8 @@ std::vector<Value*> ConvTranspose::from_onnx(const OnnxNode& node) {
   const Shape& w = node.needed(1)->type.shape;
   check_kernel_shape(node, w);
   // Some exporters write batch and channel too.
-  if (w.has_rank() && w.rank() > 2 && static_cast<int64_t>(op.output_shape.size()) == w.rank()) op.output_shape.erase(op.output_shape.begin(), op.output_shape.begin() + 2);
+  if (w.has_rank() && w.rank() > 2 && static_cast<int64_t>(op.output_shape.size()) == w.rank())
+    op.output_shape.erase(op.output_shape.begin(), op.output_shape.begin() + 2);
   std::vector<Value*> in{node.needed(0), node.needed(1)};
   if (node.input(2)) in.push_back(node.input(2));
   return node.add_all(std::move(op), std::move(in));

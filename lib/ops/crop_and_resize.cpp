@@ -56,9 +56,9 @@ std::vector<TensorType> CropAndResize::infer(const InferContext& in) const {
   const TensorType &x = float_tensor(in, 0), &boxes = float_tensor(in, 1);
   require(is_integer(tensor_type(in, 2).dtype) && is_integer(tensor_type(in, 3).dtype), ErrorKind::model,
           "batch indices and crop size must be integers");
-  require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects [N,C,H,W], got ", x.text());
+  require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects [N,C,H,W], got ", x);
   require(!boxes.shape.has_rank() || (boxes.shape.rank() == 2 && (!boxes.shape[1].is_number() || boxes.shape[1] == Dim(4))), ErrorKind::model,
-          "boxes must be [R,4], not ", boxes.text());
+          "boxes must be [R,4], not ", boxes);
   Shape y = Shape::unknown(4);
   if (boxes.shape.has_rank()) y[0] = boxes.shape[0];
   if (x.shape.has_rank()) y[1] = x.shape[1];
@@ -71,7 +71,7 @@ void CropAndResize::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &boxes = *in[1], &batch = *in[2];
   const auto size = to_ints(*in[3]);
   require(x.rank() == 4 && boxes.rank() == 2 && boxes.dims()[1] == 4 && size.size() == 2 && size[0] >= 0 && size[1] >= 0, ErrorKind::model, "boxes ",
-          boxes.type().text(), " of ", x.type().text());
+          boxes.type(), " of ", x.type());
   const int64_t crops = boxes.dims()[0], channels = x.dims()[1], height = x.dims()[2], width = x.dims()[3];
   require(batch.elements() == crops, ErrorKind::model, batch.elements(), " batch indices for ", crops, " boxes");
   Tensor& y = allocated(out[0], x.dtype(), {crops, channels, size[0], size[1]});

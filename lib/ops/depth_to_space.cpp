@@ -13,9 +13,9 @@ constexpr int64_t kBlockLimit = 1 << 15;
 
 void check(const TensorType& x, int64_t block) {
   require(block >= 1 && block <= kBlockLimit, ErrorKind::model, "blocksize is ", block);
-  require(x.container == Container::tensor, ErrorKind::model, "cannot rearrange ", x.text());
+  require(x.container == Container::tensor, ErrorKind::model, "cannot rearrange ", x);
   require(!x.quant || x.quant->axis < 0, ErrorKind::model, "a value quantized per channel cannot be rearranged");
-  require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects rank 4, the shape is ", x.shape.text());
+  require(!x.shape.has_rank() || x.shape.rank() == 4, ErrorKind::model, "expects rank 4, the shape is ", x.shape);
 }
 
 Dim divided(const Dim& d, int64_t by, const char* what) {

@@ -22,7 +22,7 @@ std::vector<TensorType> DequantizeLinear::infer(const InferContext& in) const {
     require(plain_tensor(in, 2).dtype == x.dtype, ErrorKind::model, "the zero point is ", info(in.dtype(2)).name, "; it must be ",
             info(x.dtype).name);
     if (in.shape(2).is_static() && scale.shape.is_static())
-      require(in.shape(2).elements() == scale.shape.elements(), ErrorKind::model, "scale ", scale.text(), " and zero point ", in.type(2).text(),
+      require(in.shape(2).elements() == scale.shape.elements(), ErrorKind::model, "scale ", scale, " and zero point ", in.type(2),
               " differ in shape");
   }
   if (x.shape.is_static() && scale.shape.is_static()) ScaleIndex(x.shape.numbers(), scale.shape.numbers(), axis, block_size);

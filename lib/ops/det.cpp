@@ -36,14 +36,14 @@ std::vector<TensorType> Det::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
   if (!x.shape.has_rank()) return {x};
   const int64_t rank = x.shape.rank();
-  require(rank >= 2, ErrorKind::model, "expects matrices, got ", x.shape.text());
+  require(rank >= 2, ErrorKind::model, "expects matrices, got ", x.shape);
   agreed(x.shape[rank - 1], x.shape[rank - 2]);
   return {TensorType(x.dtype, Shape(std::vector<Dim>(x.shape.dims().begin(), x.shape.dims().end() - 2)))};
 }
 
 void Det::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
-  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ", x.type().shape.text());
+  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ", x.type().shape);
   const int64_t n = x.dims().back();
   Tensor& y = allocated(out[0], x.dtype(), Dims(x.dims().begin(), x.dims().end() - 2));
   if (y.elements() == 0) return;

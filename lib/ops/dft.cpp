@@ -32,9 +32,10 @@ std::vector<TensorType> Dft::infer(const InferContext& in) const {
   visit_float(x.dtype, [](auto) {});
   if (!x.shape.has_rank()) return {x};
   const int64_t rank = x.shape.rank();
-  require(rank >= 2, ErrorKind::model, "expects at least two axes, the shape is ", x.shape.text());
+  require(rank >= 2, ErrorKind::model, "expects at least two axes, the shape is ", x.shape);
   const auto parts = x.shape[rank - 1].maybe();
-  require(!parts || *parts == 1 || *parts == 2, ErrorKind::model, "the last extent is ", x.shape[rank - 1].text(), "; it must be 1 (real) or 2 (complex)");
+  require(!parts || *parts == 1 || *parts == 2, ErrorKind::model, "the last extent is ", x.shape[rank - 1].text(),
+          "; it must be 1 (real) or 2 (complex)");
   TensorType y(x.dtype, x.shape);
   y.shape[rank - 1] = gives_real(*this) ? 1 : 2;
   const auto axes = in.has(2) ? in.ints(2) : std::optional(std::vector<int64_t>{-2});
@@ -99,7 +100,8 @@ void Dft::reference(Inputs in, Outputs out) const {
       const auto v = line.run(x.data() + (i / inner * extent * inner + i % inner) * line.parts);
       for (int64_t k = 0; k < out_extent; ++k) {
         const double numbers[] = {v[static_cast<size_t>(k)].real(), v[static_cast<size_t>(k)].imag()};
-        store_doubles(out[0], ((i / inner * out_extent + k) * inner + i % inner) * out_parts, std::span(numbers).first(static_cast<size_t>(out_parts)));
+        store_doubles(out[0], ((i / inner * out_extent + k) * inner + i % inner) * out_parts,
+                      std::span(numbers).first(static_cast<size_t>(out_parts)));
       }
     }
   });

@@ -41,10 +41,10 @@ Value* bound_with_zero(const NodesBefore& before, ReduceFn fn, Value* x, const s
 
 void require_dynamic(const TensorType& x, const TensorType& w, int64_t channel_axis) {
   require(x.container == Container::tensor && x.dtype == DType::f32 && !x.quant, ErrorKind::model,
-          "what is quantized while running must be f32, not ", x.text());
+          "what is quantized while running must be f32, not ", x);
   const bool bytes = w.container == Container::tensor && w.quant && (w.dtype == DType::i8 || w.dtype == DType::u8) && w.quant->block == 0;
   require(bytes && (w.quant->axis < 0 || w.quant->axis == channel_axis), ErrorKind::model,
-          "beside an operand quantized while running stand weights of 8 bits, quantized by output channel or as a whole, not ", w.text());
+          "beside an operand quantized while running stand weights of 8 bits, quantized by output channel or as a whole, not ", w);
 }
 
 int64_t dynamic_part(const Dims& x, Dynamic over) {

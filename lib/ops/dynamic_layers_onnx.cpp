@@ -41,7 +41,7 @@ Value* lstm_weight(const OnnxNode& node, Value* codes, Value* scale, Value* zero
   wide.to = DType::f32;
   const auto beside = [&](Value* v) {
     const Shape& s = v->type.shape;
-    require(s.has_rank() && s.rank() >= 1 && s.rank() <= 2, ErrorKind::model, "scale or zero point of ", v->type.text());
+    require(s.has_rank() && s.rank() >= 1 && s.rank() <= 2, ErrorKind::model, "scale or zero point of ", v->type);
     Value* list = node.constant(Tensor::of<int64_t>({s.rank() == 1 ? 2 : 1}, s.rank() == 1 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{1}));
     return node.add_op(Unsqueeze(), {v, list});
   };

@@ -31,7 +31,7 @@ uint8_t dynamic_code(float x, const DynamicScale& scale) {
 
 std::vector<TensorType> DynamicQuantizeLinear::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
-  require(x.dtype == DType::f32, ErrorKind::model, "x is ", x.text(), "; it must be f32");
+  require(x.dtype == DType::f32, ErrorKind::model, "x is ", x, "; it must be f32");
   return {TensorType(DType::u8, x.shape), TensorType(DType::f32, Shape{}), TensorType(DType::u8, Shape{})};
 }
 

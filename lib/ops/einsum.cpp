@@ -10,7 +10,7 @@ namespace onecard {
 DEFINE_OP(Einsum)
 namespace {
 
-constexpr int kEllipsis = 256;                        // label of the last axis under "..."; the one before it is 257, and so on
+constexpr int kEllipsis = 256;  // label of the last axis under "..."; the one before it is 257, and so on
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -66,7 +66,7 @@ std::map<int, Dim> label_extents(const EinsumLabels& e, const std::vector<Shape>
       const auto [it, added] = extents.emplace(e.operands[n][a], d);
       Dim& known = it->second;
       if (added || known == d || d == Dim(1)) continue;
-      require(known == Dim(1) || !known.is_number() || !d.is_number(), ErrorKind::model, "one label has extents ", known.text(), " and ", d.text());
+      require(known == Dim(1) || !known.is_number() || !d.is_number(), ErrorKind::model, "one label has extents ", known, " and ", d);
       if (known == Dim(1) || d.is_number()) known = d;
       else if (!known.is_number()) known = Dim::unknown();
     }
@@ -153,7 +153,8 @@ EinsumLabels einsum_labels(const std::string& equation, const std::vector<int64_
   int64_t widest = 0;
   for (size_t n = 0; n < terms.size(); ++n) {
     const int64_t rest = ranks[n] - terms[n].letters();
-    require(terms[n].ellipsis ? rest >= 0 : rest == 0, ErrorKind::model, "operand ", n, " of rank ", ranks[n], " does not fit the equation '", equation, "'");
+    require(terms[n].ellipsis ? rest >= 0 : rest == 0, ErrorKind::model, "operand ", n, " of rank ", ranks[n], " does not fit the equation '",
+            equation, "'");
     widest = std::max(widest, rest);
     e.operands.push_back(labels_of(terms[n], rest));
   }

@@ -6,7 +6,7 @@ namespace onecard {
 
 std::vector<TensorType> EyeLike::infer(const InferContext& in) const {
   const Shape& x = tensor_type(in, 0).shape;
-  require(!x.has_rank() || x.rank() == 2, ErrorKind::model, "expects a matrix, got ", x.text());
+  require(!x.has_rank() || x.rank() == 2, ErrorKind::model, "expects a matrix, got ", x);
   require(info(dtype).bits >= 8 && info(dtype).kind != DKind::complex, ErrorKind::model, "gives ", info(dtype).name);
   return {TensorType(dtype, x.has_rank() ? x : Shape::unknown(2))};
 }

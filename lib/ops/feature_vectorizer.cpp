@@ -12,7 +12,7 @@ constexpr OnnxName kNames[] = {{"ai.onnx.ml", "FeatureVectorizer", 1}};
 Value* add_matrix(const OnnxNode& node, Value* x) {
   const Shape& shape = x->type.shape;
   require(is_numeric(x->type.dtype) && shape.has_rank() && shape.rank() >= 1, ErrorKind::model, "needs inputs of numbers and known rank, not ",
-          x->type.text());
+          x->type);
   if (x->type.dtype != DType::f32) {
     Cast cast;
     cast.to = DType::f32;
@@ -27,7 +27,7 @@ Value* add_width(const OnnxNode& node, Value* x, int64_t wanted) {
   const Dim& width = x->type.shape[1];
   require(wanted >= 0, ErrorKind::model, "attribute 'inputdimensions' has ", wanted);
   if (width == Dim(wanted)) return x;
-  require(width.is_number(), ErrorKind::model, "an input has an unknown number of columns, not ", wanted, ": ", x->type.text());
+  require(width.is_number(), ErrorKind::model, "an input has an unknown number of columns, not ", wanted, ": ", x->type);
   if (width.number() > wanted) return node.add_op(Slice(), {x, int_list(node, {0}), int_list(node, {wanted}), int_list(node, {1})});
   return node.add_op(Pad(), {x, node.constant(Tensor::of<int64_t>({4}, {0, 0, 0, wanted - width.number()}))});
 }

@@ -16,7 +16,7 @@ constexpr int64_t kBlockScores = 1 << 16;  // of all rows of a block
 const TensorType& array(const InferContext& in, size_t i, DType dtype, int64_t rank) {
   const TensorType& t = plain_tensor(in, i);
   require(t.dtype == dtype, ErrorKind::model, "input ", i, " must be ", info(dtype).name, ", not ", info(t.dtype).name);
-  require(!t.shape.has_rank() || t.shape.rank() == rank, ErrorKind::model, "input ", i, " must have ", rank, " axes, not ", t.shape.text());
+  require(!t.shape.has_rank() || t.shape.rank() == rank, ErrorKind::model, "input ", i, " must have ", rank, " axes, not ", t.shape);
   return t;
 }
 
@@ -157,13 +157,13 @@ void evaluate_as(Inputs in, int64_t targets, Aggregate aggregate, const std::fun
 Dim check_forest_types(const InferContext& in, int64_t targets) {
   const TensorType& x = plain_tensor(in, 0);
   require(is_numeric(x.dtype), ErrorKind::model, "takes numbers, not ", info(x.dtype).name);
-  require(!x.shape.has_rank() || x.shape.rank() == 1 || x.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", x.shape.text());
+  require(!x.shape.has_rank() || x.shape.rank() == 1 || x.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", x.shape);
   const DType type = in.dtype(kForestThresholds);
   require(type == DType::f32 || type == DType::f64, ErrorKind::model, "the thresholds are ", info(type).name);
   for (const size_t i : {kForestRoots, kForestLeaves, kForestTargets}) array(in, i, DType::i32, 1);
   for (const size_t i : {kForestThresholds, kForestWeights}) array(in, i, type, 1);
   const TensorType& nodes = array(in, kForestNodes, DType::i32, 2);
-  require(!nodes.shape.has_rank() || !nodes.shape[1].is_number() || nodes.shape[1] == Dim(4), ErrorKind::model, "the nodes are ", nodes.shape.text(),
+  require(!nodes.shape.has_rank() || !nodes.shape[1].is_number() || nodes.shape[1] == Dim(4), ErrorKind::model, "the nodes are ", nodes.shape,
           ", not [n,4]");
   require(targets >= 1 && targets <= kMostTargets, ErrorKind::model, "has ", targets, " targets");
   if (in.has(kForestBase)) array(in, kForestBase, type, 1);
@@ -180,7 +180,7 @@ double forest_base(Inputs in, int64_t target) {
 
 void evaluate_forest(Inputs in, int64_t targets, Aggregate aggregate, const std::function<void(int64_t row, ForestScores& scores)>& take) {
   const Tensor& x = *in[0];
-  require(x.rank() == 1 || x.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", x.type().text());
+  require(x.rank() == 1 || x.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", x.type());
   if (in[kForestThresholds]->dtype() == DType::f64) evaluate_as<double>(in, targets, aggregate, take);
   else evaluate_as<float>(in, targets, aggregate, take);
 }

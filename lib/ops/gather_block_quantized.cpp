@@ -49,7 +49,7 @@ std::vector<Value*> GatherBlockQuantized::from_onnx(const OnnxNode& node) {
           " is not supported");
   require(data->type.shape.has_rank() && scales->type.shape.has_rank() && indices->type.shape.has_rank() &&
               scales->type.shape.rank() == data->type.shape.rank(),
-          ErrorKind::model, "table ", data->type.text(), " and scales ", scales->type.text(), " do not fit");
+          ErrorKind::model, "table ", data->type, " and scales ", scales->type, " do not fit");
   const int64_t rank = data->type.shape.rank(), along = checked_axis(node.attr<int64_t>("gather_axis", 0), rank);
   const int64_t blocked = checked_axis(node.attr<int64_t>("quantize_axis", 1), rank);
   Value* zeros = node.input(3) ? unpacked(node, 3, bits, scales->type.shape[rank - 1].maybe()) : nullptr;

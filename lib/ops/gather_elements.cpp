@@ -10,7 +10,7 @@ std::vector<TensorType> GatherElements::infer(const InferContext& in) const {
   require(is_integer(indices.dtype), ErrorKind::model, "indices must be integers, not ", info(indices.dtype).name);
   if (x.shape.has_rank()) {
     checked_axis(axis, x.shape.rank());
-    require(!indices.shape.has_rank() || indices.shape.rank() == x.shape.rank(), ErrorKind::model, "indices ", indices.shape.text(), " of ", x.shape.text());
+    require(!indices.shape.has_rank() || indices.shape.rank() == x.shape.rank(), ErrorKind::model, "indices ", indices.shape, " of ", x.shape);
   }
   const Shape shape = indices.shape.has_rank() || !x.shape.has_rank() ? indices.shape : Shape::unknown(x.shape.rank());
   return {TensorType(x.dtype, shape, moved_quant(x))};
@@ -22,7 +22,8 @@ void GatherElements::reference(Inputs in, Outputs out) const {
   require(indices.rank() == x.rank(), ErrorKind::model, "indices of rank ", indices.rank(), " for rank ", x.rank());
   auto strides = row_major_strides(x.dims());
   for (size_t a = 0; a < x.dims().size(); ++a)
-    require(a == along || indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices reach over axis ", a, ": ", indices.dims()[a], " of ", x.dims()[a]);
+    require(a == along || indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices reach over axis ", a, ": ", indices.dims()[a], " of ",
+            x.dims()[a]);
   const int64_t extent = x.dims()[along], stride = strides[along];
   strides[along] = 0;
   Tensor& y = allocated(out[0], x.dtype(), indices.dims(), x.type().quant);

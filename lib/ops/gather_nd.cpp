@@ -11,10 +11,11 @@ std::vector<TensorType> GatherND::infer(const InferContext& in) const {
   const TensorType unranked(x.dtype, Shape::unranked(), quant);
   if (!x.shape.has_rank() || !indices.shape.has_rank()) return {unranked};
   const int64_t q = indices.shape.rank(), r = x.shape.rank();
-  require(q >= 1 && r >= 1 && batch_dims >= 0 && batch_dims < q && batch_dims < r, ErrorKind::model, "batch_dims ", batch_dims, " of ", x.shape.text(), " and ", indices.shape.text());
+  require(q >= 1 && r >= 1 && batch_dims >= 0 && batch_dims < q && batch_dims < r, ErrorKind::model, "batch_dims ", batch_dims, " of ", x.shape,
+          " and ", indices.shape);
   const auto depth = indices.shape[q - 1].maybe();
   if (!depth) return {unranked};
-  require(*depth >= 1 && *depth <= r - batch_dims, ErrorKind::model, "tuples of ", *depth, " indices into ", x.shape.text());
+  require(*depth >= 1 && *depth <= r - batch_dims, ErrorKind::model, "tuples of ", *depth, " indices into ", x.shape);
   std::vector<Dim> dims(indices.shape.dims().begin(), indices.shape.dims().end() - 1);
   for (int64_t a = 0; a < batch_dims; ++a) dims[static_cast<size_t>(a)] = agreed(indices.shape[a], x.shape[a]);
   dims.insert(dims.end(), x.shape.dims().begin() + batch_dims + *depth, x.shape.dims().end());
@@ -23,7 +24,8 @@ std::vector<TensorType> GatherND::infer(const InferContext& in) const {
 
 void GatherND::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &indices = *in[1];
-  require(indices.rank() >= 1 && batch_dims >= 0 && batch_dims < indices.rank() && batch_dims < x.rank(), ErrorKind::model, "batch_dims ", batch_dims);
+  require(indices.rank() >= 1 && batch_dims >= 0 && batch_dims < indices.rank() && batch_dims < x.rank(), ErrorKind::model, "batch_dims ",
+          batch_dims);
   const int64_t depth = indices.dims().back();
   require(depth >= 1 && depth <= x.rank() - batch_dims, ErrorKind::model, "tuples of ", depth, " indices into rank ", x.rank());
   for (int64_t a = 0; a < batch_dims; ++a)

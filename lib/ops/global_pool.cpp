@@ -9,7 +9,8 @@ namespace onecard {
 namespace {
 
 constexpr OnnxName kNames[] = {{"", "GlobalAveragePool", 1}, {"", "GlobalMaxPool", 1}, {"", "GlobalLpPool", 1}};
-constexpr std::pair<std::string_view, PoolFn> kFns[] = {{"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
+constexpr std::pair<std::string_view, PoolFn> kFns[] = {
+    {"GlobalAveragePool", PoolFn::average}, {"GlobalMaxPool", PoolFn::max}, {"GlobalLpPool", PoolFn::lp}};
 
 double over_plane(const GlobalPool& op, std::span<const double> x, double lowest) {
   if (op.fn == PoolFn::max) {
@@ -35,7 +36,7 @@ std::vector<TensorType> GlobalPool::infer(const InferContext& in) const {
   require(fn != PoolFn::lp || p >= 1, ErrorKind::model, "the norm's p is ", p);
   y.shape = x.shape;
   if (!x.shape.has_rank()) return {y};
-  require(x.shape.rank() >= 2, ErrorKind::model, "global pooling needs batch and channel axes, the shape is ", x.shape.text());
+  require(x.shape.rank() >= 2, ErrorKind::model, "global pooling needs batch and channel axes, the shape is ", x.shape);
   for (int64_t i = 2; i < x.shape.rank(); ++i) y.shape[i] = 1;
   return {y};
 }

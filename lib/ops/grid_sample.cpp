@@ -103,14 +103,18 @@ double read(const double* x, std::span<const AxisTaps> taps, std::span<const int
 std::vector<TensorType> GridSample::infer(const InferContext& in) const {
   const TensorType &x = in.type(0), &grid = in.type(1);
   const bool mixes = is_arithmetic_float(x.dtype) || is_byte_integer(x.dtype) || info(x.dtype).kind == DKind::complex;
-  require(!x.quant && x.container == Container::tensor && (mixes || mode == SampleMode::nearest), ErrorKind::model, kSampleModeNames[static_cast<size_t>(mode)], " sampling of ", x.text());
+  require(!x.quant && x.container == Container::tensor && (mixes || mode == SampleMode::nearest), ErrorKind::model,
+          kSampleModeNames[static_cast<size_t>(mode)], " sampling of ", x);
   visit_float(grid.dtype, [](auto) {});
   if (!x.shape.has_rank() || !grid.shape.has_rank()) return {TensorType(x.dtype, Shape::unranked())};
   const int64_t rank = x.shape.rank();
-  require(rank >= 3 && grid.shape.rank() == rank, ErrorKind::model, "x and grid have shapes ", x.shape.text(), " and ", grid.shape.text(), "; they need the same rank of at least 3");
+  require(rank >= 3 && grid.shape.rank() == rank, ErrorKind::model, "x and grid have shapes ", x.shape, " and ", grid.shape,
+          "; they need the same rank of at least 3");
   const auto width = grid.shape[rank - 1].maybe();
-  require(!width || *width == rank - 2, ErrorKind::model, "the grid's last extent is ", grid.shape[rank - 1].text(), " for ", rank - 2, " spatial axes");
-  require(!x.shape[0].is_number() || !grid.shape[0].is_number() || x.shape[0] == grid.shape[0], ErrorKind::model, "x and grid have batches of ", x.shape[0].text(), " and ", grid.shape[0].text());
+  require(!width || *width == rank - 2, ErrorKind::model, "the grid's last extent is ", grid.shape[rank - 1].text(), " for ", rank - 2,
+          " spatial axes");
+  require(!x.shape[0].is_number() || !grid.shape[0].is_number() || x.shape[0] == grid.shape[0], ErrorKind::model, "x and grid have batches of ",
+          x.shape[0], " and ", grid.shape[0]);
   Shape y = x.shape;
   for (int64_t i = 2; i < rank; ++i) y[i] = grid.shape[i - 1];
   return {TensorType(x.dtype, y)};
@@ -120,10 +124,12 @@ void GridSample::reference(Inputs in, Outputs out) const {
   const Dims x_dims = in[0]->dims(), plane = spatial_extents(x_dims);
   if (out[0].elements() == 0) return;
   const std::vector<double> grid = to_doubles(*in[1]);
-  if (mode == SampleMode::nearest && !is_arithmetic_float(in[0]->dtype()) && element_count(plane) > 0) return pick_nearest(*this, *in[0], grid, out[0]);
+  if (mode == SampleMode::nearest && !is_arithmetic_float(in[0]->dtype()) && element_count(plane) > 0)
+    return pick_nearest(*this, *in[0], grid, out[0]);
   if (info(in[0]->dtype()).kind == DKind::complex) {
     const ComplexParts x = complex_parts(*in[0]);
-    return deliver(out[0], complex_tensor(in[0]->dtype(), {std::move(evaluate(*this, {&x.real, in[1]})[0]), std::move(evaluate(*this, {&x.imaginary, in[1]})[0])}));
+    return deliver(out[0], complex_tensor(in[0]->dtype(),
+                                          {std::move(evaluate(*this, {&x.real, in[1]})[0]), std::move(evaluate(*this, {&x.imaginary, in[1]})[0])}));
   }
   const std::vector<double> x = to_doubles(*in[0]);
   const bool whole = is_integer(in[0]->dtype());
@@ -134,7 +140,8 @@ void GridSample::reference(Inputs in, Outputs out) const {
     std::vector<AxisTaps> taps(plane.size());
     for (int64_t i = begin; i < end; ++i) {
       const int64_t n = i / y_plane, o = i % y_plane;
-      for (size_t a = 0; a < plane.size(); ++a) taps[a] = axis_taps(*this, grid[static_cast<size_t>(i) * plane.size() + plane.size() - 1 - a], plane[a]);
+      for (size_t a = 0; a < plane.size(); ++a)
+        taps[a] = axis_taps(*this, grid[static_cast<size_t>(i) * plane.size() + plane.size() - 1 - a], plane[a]);
       for (int64_t c = n * channels; c < (n + 1) * channels; ++c) {
         const double mixed = read(x.data() + c * x_plane, taps, strides, 0), v = whole ? std::trunc(mixed) : mixed;
         store_doubles(out[0], c * y_plane + o, {&v, 1});
@@ -155,8 +162,14 @@ const std::span<const OnnxName> GridSample::kOnnx{kNames};
 
 std::vector<Value*> GridSample::from_onnx(const OnnxNode& node) {
   GridSample op;
-  op.mode = onnx_enum<SampleMode>(node, "mode", "linear", {{"linear", SampleMode::linear}, {"bilinear", SampleMode::linear}, {"nearest", SampleMode::nearest}, {"cubic", SampleMode::cubic}, {"bicubic", SampleMode::cubic}});
-  op.padding = onnx_enum<SamplePadding>(node, "padding_mode", "zeros", {{"zeros", SamplePadding::zeros}, {"border", SamplePadding::border}, {"reflection", SamplePadding::reflection}});
+  op.mode = onnx_enum<SampleMode>(node, "mode", "linear",
+                                  {{"linear", SampleMode::linear},
+                                   {"bilinear", SampleMode::linear},
+                                   {"nearest", SampleMode::nearest},
+                                   {"cubic", SampleMode::cubic},
+                                   {"bicubic", SampleMode::cubic}});
+  op.padding = onnx_enum<SamplePadding>(
+      node, "padding_mode", "zeros", {{"zeros", SamplePadding::zeros}, {"border", SamplePadding::border}, {"reflection", SamplePadding::reflection}});
   op.corners = node.attr<int64_t>("align_corners", 0) != 0 ? Corners::centres : Corners::edges;
   return node.add_all(std::move(op), {node.needed(0), node.needed(1)});
 }

@@ -20,7 +20,8 @@ constexpr OnnxName kNames[] = {{"", "InstanceNormalization", 1}, {"", "GroupNorm
 // Opset 18 has one scale per group: repeated for the group's channels.
 Value* per_channel(const OnnxNode& node, Value* per_group, int64_t groups) {
   const Shape& x = node.needed(0)->type.shape;
-  require(x.has_rank() && x.rank() >= 2 && x[1].is_number() && x[1].number() % groups == 0, ErrorKind::model, "the channels of ", x.text(), " must be known and divisible by ", groups);
+  require(x.has_rank() && x.rank() >= 2 && x[1].is_number() && x[1].number() % groups == 0, ErrorKind::model, "the channels of ", x,
+          " must be known and divisible by ", groups);
   Value* column = node.add_op(Unsqueeze(), {per_group, int_list(node, {1})});
   Value* grid = node.add_op(Expand(), {column, int_list(node, {groups, x[1].number() / groups})});
   return node.add_op(Reshape(), {grid, int_list(node, {-1})});
@@ -45,13 +46,15 @@ std::vector<TensorType> GroupNorm::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
   require(groups >= 0, ErrorKind::model, "groups is ", groups);
   if (!x.shape.has_rank()) return {x};
-  require(x.shape.rank() >= 2, ErrorKind::model, "expects at least two axes, got ", x.text());
+  require(x.shape.rank() >= 2, ErrorKind::model, "expects at least two axes, got ", x);
   const Dim& channels = x.shape[1];
-  require(groups == 0 || !channels.is_number() || channels.number() % groups == 0, ErrorKind::model, channels.text(), " channels do not make ", groups, " groups");
+  require(groups == 0 || !channels.is_number() || channels.number() % groups == 0, ErrorKind::model, channels, " channels do not make ", groups,
+          " groups");
   for (const size_t i : {1, 2}) {
     const Shape& p = float_tensor(in, i).shape;
     if (!p.has_rank()) continue;
-    require(p.rank() == 1 && (!p[0].is_number() || !channels.is_number() || p[0] == channels), ErrorKind::model, "input ", i, ", ", in.type(i).text(), ", does not fit ", x.text());
+    require(p.rank() == 1 && (!p[0].is_number() || !channels.is_number() || p[0] == channels), ErrorKind::model, "input ", i, ", ", in.type(i),
+            ", does not fit ", x);
   }
   return {x};
 }
@@ -69,7 +72,8 @@ void GroupNorm::reference(Inputs in, Outputs out) const {
     parallel_for(rows, std::max<int64_t>(1, 16384 / count), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t channel = row * in_group % channels;
-        normalize_group(from + row * count, to + row * count, count, inner, static_cast<double>(epsilon), scale.data() + channel, bias.data() + channel);
+        normalize_group(from + row * count, to + row * count, count, inner, static_cast<double>(epsilon), scale.data() + channel,
+                        bias.data() + channel);
       }
     });
   });

@@ -113,7 +113,7 @@ Value* mask_of(const Expansion& ex, const Tokens& tokens, Value* present, DType 
 Value* grouped(const Expansion& ex, Value* x, const Sizes& s) {
   if (s.group() == 1) return x;
   const Shape& shape = x->type.shape;
-  require(shape.has_rank() && shape.rank() == 4, ErrorKind::model, "a bias of the scores has four axes, not ", x->type.text());
+  require(shape.has_rank() && shape.rank() == 4, ErrorKind::model, "a bias of the scores has four axes, not ", x->type);
   const bool shared = shape[1] == Dim(1);
   if (shared) x = ex.expand(ex.unsqueeze(x, {2}), ex.ints({1, 1, s.group(), 1, 1}));
   else if (!shape[1].is_number()) x = ex.expand(x, ex.ints({1, s.heads, 1, 1}));

@@ -5,10 +5,12 @@ namespace onecard {
 
 std::vector<TensorType> If::infer(const InferContext& in) const {
   const TensorType& condition = in.type(0);
-  require(condition.container == Container::tensor && condition.dtype == DType::boolean, ErrorKind::model, "the condition is ", condition.text(), ", not a boolean");
+  require(condition.container == Container::tensor && condition.dtype == DType::boolean, ErrorKind::model, "the condition is ", condition,
+          ", not a boolean");
   require(then_branch && else_branch, ErrorKind::model, "a branch is missing");
   for (const GraphPtr& branch : {then_branch, else_branch})
-    require(branch->inputs.size() + 1 == in.size(), ErrorKind::model, "a branch takes ", branch->inputs.size(), " values, ", in.size() - 1, " are captured");
+    require(branch->inputs.size() + 1 == in.size(), ErrorKind::model, "a branch takes ", branch->inputs.size(), " values, ", in.size() - 1,
+            " are captured");
   auto types = body_output_types(*then_branch, in, 0, 1);
   const auto others = body_output_types(*else_branch, in, 0, 1);
   require(types.size() == others.size(), ErrorKind::model, "the branches give ", types.size(), " and ", others.size(), " values");
@@ -48,7 +50,8 @@ std::vector<Value*> If::from_onnx(const OnnxNode& node) {
   op.then_branch = then_body.graph;
   op.else_branch = else_body.graph;
   const size_t captures = then_body.captures.size();
-  require(then_body.graph->inputs.size() == captures && else_body.graph->inputs.size() == captures, ErrorKind::model, "a branch has inputs of its own");
+  require(then_body.graph->inputs.size() == captures && else_body.graph->inputs.size() == captures, ErrorKind::model,
+          "a branch has inputs of its own");
   std::vector<Value*> in{node.needed(0)};
   in.insert(in.end(), then_body.captures.begin(), then_body.captures.end());
   return node.add_all(op, in);

@@ -37,7 +37,7 @@ std::vector<Value*> Imputer::from_onnx(const OnnxNode& node) {
   require(count > 0, ErrorKind::model, "has no imputed values for ", info(dtype).name);
   const Shape& shape = x->type.shape;
   if (shape.has_rank() && shape.rank() > 0 && shape[shape.rank() - 1].is_number())
-    require(count == 1 || shape[shape.rank() - 1] == Dim(count), ErrorKind::model, "has ", count, " imputed values for ", shape.text());
+    require(count == 1 || shape[shape.rank() - 1] == Dim(count), ErrorKind::model, "has ", count, " imputed values for ", shape);
   Value* imputed = node.constant(floating ? as_list(floats, dtype) : as_list(ints, dtype));
   const float replaced = node.attr<float>("replaced_value_float", 0);
   Value* missing = nullptr;

@@ -24,13 +24,13 @@ Tensor list(const std::vector<T>& values) {
 
 std::vector<TensorType> LabelEncoder::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &keys = tensor_type(in, 1), &values = tensor_type(in, 2), &otherwise = tensor_type(in, 3);
-  require(is_key_type(x.dtype) && !x.quant, ErrorKind::model, "looks up no ", x.text());
+  require(is_key_type(x.dtype) && !x.quant, ErrorKind::model, "looks up no ", x);
   require(keys.dtype == x.dtype, ErrorKind::model, "the keys are ", info(keys.dtype).name, ", the input is ", info(x.dtype).name);
   require(values.dtype == otherwise.dtype, ErrorKind::model, "the values are ", info(values.dtype).name, ", the default is ",
           info(otherwise.dtype).name);
   if (keys.shape.has_rank() && values.shape.has_rank()) {
-    require(keys.shape.rank() == 1 && values.shape.rank() == 1, ErrorKind::model, "keys and values are lists, not ", keys.shape.text(), " and ",
-            values.shape.text());
+    require(keys.shape.rank() == 1 && values.shape.rank() == 1, ErrorKind::model, "keys and values are lists, not ", keys.shape, " and ",
+            values.shape);
     agreed(keys.shape[0], values.shape[0]);
   }
   return {TensorType(values.dtype, x.shape)};
@@ -101,7 +101,7 @@ Tensor only_list(const OnnxNode& node, const std::string& kind) {
 
 Tensor default_for(const OnnxNode& node, DType dtype) {
   if (const auto t = node.attr<ConstTensor>("default_tensor", nullptr)) {
-    require(t->dtype() == dtype && t->elements() == 1, ErrorKind::model, "attribute 'default_tensor' is ", t->type().text(), " for values of ",
+    require(t->dtype() == dtype && t->elements() == 1, ErrorKind::model, "attribute 'default_tensor' is ", t->type(), " for values of ",
             info(dtype).name);
     const ConstTensor resident = materialize(t);
     return resident->clone().alias(TensorType(dtype, Shape{1}));

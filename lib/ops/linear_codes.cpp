@@ -45,8 +45,7 @@ std::vector<Value*> quantized_output(const OnnxNode& node, Value* real, size_t i
 
 namespace {
 Value* permuted(const OnnxNode& node, Value* x, bool to_end) {
-  require(x->type.shape.has_rank() && x->type.shape.rank() >= 2, ErrorKind::model, "channels_last needs an input of known rank, got ",
-          x->type.text());
+  require(x->type.shape.has_rank() && x->type.shape.rank() >= 2, ErrorKind::model, "channels_last needs an input of known rank, got ", x->type);
   const int64_t rank = x->type.shape.rank();
   Transpose op;
   for (int64_t i = 0; i < rank; ++i) op.perm.push_back(i == 0 ? 0 : to_end ? (i + 1 < rank ? i + 1 : 1) : (i == 1 ? rank - 1 : i - 1));

@@ -11,9 +11,9 @@ DEFINE_OP(Lookup)
 
 std::vector<TensorType> Lookup::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &table = tensor_type(in, 1);
-  require(x.dtype == DType::i8 || x.dtype == DType::u8, ErrorKind::model, "looks up 8-bit integers, not ", x.text());
-  require(!x.quant || x.quant->axis < 0, ErrorKind::model, "one table for a value quantized per axis (", x.text(), ")");
-  require(table.shape == Shape{256}, ErrorKind::model, "a table has 256 entries, not ", table.text());
+  require(x.dtype == DType::i8 || x.dtype == DType::u8, ErrorKind::model, "looks up 8-bit integers, not ", x);
+  require(!x.quant || x.quant->axis < 0, ErrorKind::model, "one table for a value quantized per axis (", x, ")");
+  require(table.shape == Shape{256}, ErrorKind::model, "a table has 256 entries, not ", table);
   return {TensorType(table.dtype, x.shape, moved_quant(table))};
 }
 

@@ -14,8 +14,10 @@ size_t first_capture(const Loop& loop) { return kFirstCarried + static_cast<size
 void check_form(const Loop& loop, size_t inputs) {
   require(loop.body != nullptr, ErrorKind::model, "the body is missing");
   require(loop.carried >= 0 && loop.carried <= static_cast<int64_t>(inputs), ErrorKind::model, "carries ", loop.carried, " of ", inputs, " inputs");
-  require(loop.body->inputs.size() == inputs && inputs >= first_capture(loop), ErrorKind::model, "the body takes ", loop.body->inputs.size(), " values, ", inputs, " are given");
-  require(loop.body->outputs.size() + 1 >= first_capture(loop), ErrorKind::model, "the body gives ", loop.body->outputs.size(), " values and carries ", loop.carried);
+  require(loop.body->inputs.size() == inputs && inputs >= first_capture(loop), ErrorKind::model, "the body takes ", loop.body->inputs.size(),
+          " values, ", inputs, " are given");
+  require(loop.body->outputs.size() + 1 >= first_capture(loop), ErrorKind::model, "the body gives ", loop.body->outputs.size(),
+          " values and carries ", loop.carried);
 }
 
 }  // namespace
@@ -23,7 +25,7 @@ void check_form(const Loop& loop, size_t inputs) {
 std::vector<TensorType> Loop::infer(const InferContext& in) const {
   check_form(*this, in.size());
   const auto given = body_output_types(*body, in, first_capture(*this), first_capture(*this));
-  require(given[0].container == Container::tensor && given[0].dtype == DType::boolean, ErrorKind::model, "the body's condition is ", given[0].text());
+  require(given[0].container == Container::tensor && given[0].dtype == DType::boolean, ErrorKind::model, "the body's condition is ", given[0]);
   std::vector<TensorType> types;
   for (size_t i = 1; i < given.size(); ++i) {
     if (i > static_cast<size_t>(carried)) types.push_back(stacked_type(given[i], 0, Dim::unknown()));
@@ -36,7 +38,7 @@ std::vector<TensorType> Loop::infer(const InferContext& in) const {
 std::vector<std::vector<TensorType>> Loop::body_inputs(const InferContext& in) const {
   check_form(*this, in.size());
   std::vector<TensorType> types = given_types(*body, in, 0);
-  for (size_t i = 0; i < kFirstCarried; ++i) {        // made by the loop, of the rank that the body declares
+  for (size_t i = 0; i < kFirstCarried; ++i) {  // made by the loop, of the rank that the body declares
     const TensorType& declared = body->inputs[i]->type;
     types[i] = TensorType(declared.dtype, declared.shape.has_rank() && declared.shape.rank() == 1 ? Shape{1} : Shape{});
   }
@@ -53,7 +55,7 @@ std::vector<Tensor> Loop::run_bodies(Inputs in, const RunBody& run) const {
   std::vector<const Tensor*> values(in.begin(), in.end());
   for (auto& v : values)
     if (!v) v = &absent;
-  std::vector<Tensor> carried_now;                    // of the last iteration; empty before the first
+  std::vector<Tensor> carried_now;  // of the last iteration; empty before the first
   std::vector<std::vector<Tensor>> scans(body->outputs.size() - static_cast<size_t>(carried) - 1);
   for (int64_t i = 0; i < trips && go_on; ++i) {
     const Tensor number = body_scalar<int64_t>(body->inputs[0]->type, i), condition = body_scalar<bool>(body->inputs[1]->type, go_on);
@@ -68,7 +70,8 @@ std::vector<Tensor> Loop::run_bodies(Inputs in, const RunBody& run) const {
     for (size_t c = 0; c < carried_now.size(); ++c) values[kFirstCarried + c] = &carried_now[c];
   }
   std::vector<Tensor> out;
-  for (size_t c = 0; c < static_cast<size_t>(carried); ++c) out.push_back(carried_now.empty() ? copied(in[kFirstCarried + c]) : std::move(carried_now[c]));
+  for (size_t c = 0; c < static_cast<size_t>(carried); ++c)
+    out.push_back(carried_now.empty() ? copied(in[kFirstCarried + c]) : std::move(carried_now[c]));
   for (size_t s = 0; s < scans.size(); ++s) out.push_back(stacked(scans[s], body->outputs[1 + static_cast<size_t>(carried) + s]->type, 0, false));
   return out;
 }

@@ -19,7 +19,7 @@ const std::span<const OnnxName> Lrn::kOnnx{kNames};
 std::vector<TensorType> Lrn::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
   require(size > 0, ErrorKind::model, "size is ", size);
-  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects at least two axes, got ", x.text());
+  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects at least two axes, got ", x);
   return {x};
 }
 
@@ -49,7 +49,9 @@ void Lrn::reference(Inputs in, Outputs out) const {
   });
 }
 
-std::optional<OnnxForm> Lrn::to_onnx(const Node&) const { return OnnxForm{"LRN", {{"size", size}, {"alpha", alpha}, {"beta", beta}, {"bias", bias}}, {}}; }
+std::optional<OnnxForm> Lrn::to_onnx(const Node&) const {
+  return OnnxForm{"LRN", {{"size", size}, {"alpha", alpha}, {"beta", beta}, {"bias", bias}}, {}};
+}
 
 std::vector<Value*> Lrn::from_onnx(const OnnxNode& node) {
   Lrn op;

@@ -15,8 +15,8 @@ DEFINE_OP(MatMul)
 namespace {
 
 void require_operand(const TensorType& t, std::string_view which) {
-  require(t.container == Container::tensor, ErrorKind::model, which, " must be a tensor, not ", t.text());
-  require(t.quant ? is_integer(t.dtype) : is_numeric(t.dtype), ErrorKind::model, which, " of a matrix product may not be ", t.text());
+  require(t.container == Container::tensor, ErrorKind::model, which, " must be a tensor, not ", t);
+  require(t.quant ? is_integer(t.dtype) : is_numeric(t.dtype), ErrorKind::model, which, " of a matrix product may not be ", t);
 }
 
 // y's shape must not grow by an operand that is added to it.
@@ -25,7 +25,7 @@ void require_added(const Shape& y, const Shape& added, std::string_view which) {
   const Shape sum = broadcast(y, added);
   bool same = sum.rank() == y.rank();
   for (int64_t i = 0; same && i < y.rank(); ++i) same = !y[i].is_number() || !sum[i].is_number() || y[i] == sum[i];
-  require(same, ErrorKind::model, which, " ", added.text(), " does not broadcast to ", y.text());
+  require(same, ErrorKind::model, which, " ", added, " does not broadcast to ", y);
 }
 
 // Whether a quantization has one scale, or one per index of `axis` alone.
@@ -173,8 +173,7 @@ void check_dynamic(const MatMul& op, const TensorType& a, const TensorType& b) {
   if (op.dynamic == Dynamic::no) return;
   require(op.dynamic != Dynamic::image, ErrorKind::model, "a matrix product has no images to quantize one by one");
   const bool matrices = (!a.shape.has_rank() || a.shape.rank() >= 2) && b.shape.has_rank() && b.shape.rank() >= 2;
-  require(matrices && op.transpose_a == Transpose2::no, ErrorKind::model, "rows of ", a.text(), " cannot be quantized while running, beside ",
-          b.text());
+  require(matrices && op.transpose_a == Transpose2::no, ErrorKind::model, "rows of ", a, " cannot be quantized while running, beside ", b);
   require_dynamic(a, b, b.shape.rank() - (op.transpose_b == Transpose2::yes ? 2 : 1));
 }
 
@@ -184,7 +183,7 @@ std::vector<TensorType> MatMul::infer(const InferContext& in) const {
   const TensorType &a = in.type(0), &b = in.type(1);
   require_operand(a, "a");
   require_operand(b, "b");
-  require(a.quant || b.quant || a.dtype == b.dtype, ErrorKind::model, "a matrix product of different types: ", a.text(), " and ", b.text());
+  require(a.quant || b.quant || a.dtype == b.dtype, ErrorKind::model, "a matrix product of different types: ", a, " and ", b);
   const DType real = a.quant && b.quant ? DType::f32 : a.quant ? b.dtype : a.dtype;
   require(is_arithmetic_float(real) || (alpha == 1 && activation.is_identity() && !output), ErrorKind::model,
           "an integer matrix product has no alpha, activation or output scale");
@@ -194,8 +193,8 @@ std::vector<TensorType> MatMul::infer(const InferContext& in) const {
     if (!in.has(extra)) continue;
     const TensorType& t = in.type(extra);
     const bool stored = t.quant && is_arithmetic_float(real) && (extra == 3 || (t.dtype == DType::i32 && a.quant && b.quant));
-    require(t.container == Container::tensor && (t.dtype == real || stored), ErrorKind::model, extra == 2 ? "bias" : "residual", " may not be ",
-            t.text(), " in a product of ", info(real).name);
+    require(t.container == Container::tensor && (t.dtype == real || stored), ErrorKind::model, extra == 2 ? "bias" : "residual", " may not be ", t,
+            " in a product of ", info(real).name);
     require_added(y, t.shape, extra == 2 ? "bias" : "residual");
   }
   if (output) return {TensorType(output_dtype, std::move(y), output)};

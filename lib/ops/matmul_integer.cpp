@@ -26,7 +26,8 @@ const TensorType& byte_matrix(const InferContext& in, size_t i) {
 void require_count(const InferContext& in, size_t i, const Dim& count) {
   if (!in.has(i) || !plain_tensor(in, i).shape.is_static()) return;
   const auto n = element_count(in.shape(i).numbers());
-  require(n == 1 || !count.is_number() || n == count.number(), ErrorKind::model, "input ", i, " is ", in.type(i).text(), " where one or ", count.text(), " numbers are wanted");
+  require(n == 1 || !count.is_number() || n == count.number(), ErrorKind::model, "input ", i, " is ", in.type(i), " where one or ", count,
+          " numbers are wanted");
 }
 Dim rows_of(const Shape& a) { return !a.has_rank() ? Dim::unknown() : a.rank() < 2 ? Dim(1) : a[a.rank() - 2]; }
 Dim columns_of(const Shape& b) { return !b.has_rank() ? Dim::unknown() : b.rank() < 2 ? Dim(1) : b[b.rank() - 1]; }
@@ -35,7 +36,8 @@ Dim columns_of(const Shape& b) { return !b.has_rank() ? Dim::unknown() : b.rank(
 struct PerLine {
   std::vector<double> values;
   PerLine(const Tensor* t, double otherwise, int64_t lines) : values(t ? to_doubles(*t) : std::vector<double>{otherwise}) {
-    require(values.size() == 1 || values.size() == static_cast<size_t>(lines), ErrorKind::model, values.size(), " scales or zero points for ", lines, " rows or columns");
+    require(values.size() == 1 || values.size() == static_cast<size_t>(lines), ErrorKind::model, values.size(), " scales or zero points for ", lines,
+            " rows or columns");
   }
   double operator[](int64_t line) const { return values.size() == 1 ? values[0] : values[static_cast<size_t>(line)]; }
 };
@@ -47,8 +49,9 @@ template <class F>
 void exact_product(const MatrixProduct& p, const Tensor& a, const Tensor* a_zero, const Tensor& b, const Tensor* b_zero, F&& finish_row) {
   const auto as = to_ints(a), bs = to_ints(b);
   const PerLine za(a_zero, 0, p.m), zb(b_zero, 0, p.n);
-  multiply<int64_t>(p, [&](int64_t at, int64_t m) { return as[static_cast<size_t>(at)] - static_cast<int64_t>(za[m]); },
-                    [&](int64_t at, int64_t n) { return bs[static_cast<size_t>(at)] - static_cast<int64_t>(zb[n]); }, finish_row);
+  multiply<int64_t>(
+      p, [&](int64_t at, int64_t m) { return as[static_cast<size_t>(at)] - static_cast<int64_t>(za[m]); },
+      [&](int64_t at, int64_t n) { return bs[static_cast<size_t>(at)] - static_cast<int64_t>(zb[n]); }, finish_row);
 }
 
 }  // namespace
@@ -80,7 +83,8 @@ const std::span<const OnnxName> QLinearMatMul::kOnnx{kLinearNames};
 std::vector<TensorType> QLinearMatMul::infer(const InferContext& in) const {
   const TensorType &a = byte_matrix(in, 0), &b = byte_matrix(in, 3), &y_zero = byte_matrix(in, 7);
   for (const size_t i : {1, 4, 6}) float_tensor(in, i);
-  require(plain_tensor(in, 2).dtype == a.dtype && plain_tensor(in, 5).dtype == b.dtype, ErrorKind::model, "a zero point is not of its operand's type");
+  require(plain_tensor(in, 2).dtype == a.dtype && plain_tensor(in, 5).dtype == b.dtype, ErrorKind::model,
+          "a zero point is not of its operand's type");
   for (const size_t i : {1, 2}) require_count(in, i, rows_of(a.shape));
   for (const size_t i : {4, 5}) require_count(in, i, columns_of(b.shape));
   for (const size_t i : {6, 7}) require_count(in, i, 1);

@@ -39,8 +39,7 @@ const ConstTensor& constant_input(const OnnxNode& node, size_t i, int64_t elemen
   require(v->constant->elements() == elements, ErrorKind::model, "input ", i, " has ", v->constant->elements(), " elements where ", elements,
           " are wanted");
   const DKind kind = info(v->type.dtype).kind;
-  require(kind == DKind::floating || kind == DKind::sint || kind == DKind::uint, ErrorKind::model, "input ", i,
-          " holds no numbers: ", v->type.text());
+  require(kind == DKind::floating || kind == DKind::sint || kind == DKind::uint, ErrorKind::model, "input ", i, " holds no numbers: ", v->type);
   return v->constant;
 }
 

@@ -120,7 +120,7 @@ std::vector<Value*> MatMul::from_onnx(const OnnxNode& node) {
   Value *a = node.needed(0), *b = node.needed(1);
   if (node.op_type == "MatMul") return {node.add_op(MatMul(), {a, b})};
   for (const Value* v : {a, b})
-    require(!v->type.shape.has_rank() || v->type.shape.rank() == 2, ErrorKind::model, "Gemm of ", v->type.text(), ": it takes matrices");
+    require(!v->type.shape.has_rank() || v->type.shape.rank() == 2, ErrorKind::model, "Gemm of ", v->type, ": it takes matrices");
   MatMul op;
   op.transpose_a = node.attr<int64_t>("transA", 0) != 0 ? Transpose2::yes : Transpose2::no;
   op.transpose_b = node.attr<int64_t>("transB", 0) != 0 ? Transpose2::yes : Transpose2::no;

@@ -39,15 +39,14 @@ std::vector<TensorType> MatrixInverse::infer(const InferContext& in) const {
   const TensorType& x = float_tensor(in, 0);
   if (!x.shape.has_rank()) return {x};
   const int64_t rank = x.shape.rank();
-  require(rank >= 2, ErrorKind::model, "expects matrices, got ", x.shape.text());
+  require(rank >= 2, ErrorKind::model, "expects matrices, got ", x.shape);
   agreed(x.shape[rank - 1], x.shape[rank - 2]);
   return {x};
 }
 
 void MatrixInverse::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
-  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ",
-          x.type().shape.text());
+  require(x.rank() >= 2 && x.dims().back() == x.dims()[x.dims().size() - 2], ErrorKind::model, "expects square matrices, got ", x.type().shape);
   Tensor& y = allocated(out[0], x.dtype(), x.dims());
   if (x.elements() == 0) return;
   const auto n = static_cast<size_t>(x.dims().back());

@@ -10,7 +10,8 @@ namespace {
 std::vector<int64_t> matrix_offsets(const Dims& batch, const Dims& operand_batch, int64_t unit) {
   std::vector<int64_t> at(static_cast<size_t>(element_count(batch)));
   const std::array strides{broadcast_strides(operand_batch, batch)};
-  walk(batch, strides, 0, static_cast<int64_t>(at.size()), [&](int64_t i, const std::array<int64_t, 1>& offset) { at[static_cast<size_t>(i)] = offset[0] * unit; });
+  walk(batch, strides, 0, static_cast<int64_t>(at.size()),
+       [&](int64_t i, const std::array<int64_t, 1>& offset) { at[static_cast<size_t>(i)] = offset[0] * unit; });
   return at;
 }
 
@@ -37,13 +38,13 @@ MatrixProduct matrix_product(const Dims& a, const Dims& b, Transpose2 transpose_
 Shape matrix_product_shape(const Shape& a, const Shape& b, Transpose2 transpose_a, Transpose2 transpose_b) {
   if (!a.has_rank() || !b.has_rank()) return Shape::unranked();
   const int64_t ra = a.rank(), rb = b.rank();
-  require(ra >= 1 && rb >= 1, ErrorKind::model, "a matrix product needs operands of rank 1 or more, got ", a.text(), " and ", b.text());
+  require(ra >= 1 && rb >= 1, ErrorKind::model, "a matrix product needs operands of rank 1 or more, got ", a, " and ", b);
   const bool ta = transpose_a == Transpose2::yes, tb = transpose_b == Transpose2::yes;
   require((ra > 1 || !ta) && (rb > 1 || !tb), ErrorKind::model, "a 1-D operand cannot be transposed");
   const Dim& ka = a[ra == 1 ? 0 : ra - (ta ? 2 : 1)];
   const Dim& kb = b[rb == 1 ? 0 : rb - (tb ? 1 : 2)];
-  require(!ka.is_number() || !kb.is_number() || ka == kb, ErrorKind::model, "the inner extents differ: ", a.text(), " and ", b.text(), ta ? ", first transposed" : "",
-          tb ? ", second transposed" : "");
+  require(!ka.is_number() || !kb.is_number() || ka == kb, ErrorKind::model, "the inner extents differ: ", a, " and ", b,
+          ta ? ", first transposed" : "", tb ? ", second transposed" : "");
   const auto batch_of = [](const Shape& s) { return Shape(std::vector<Dim>(s.dims().begin(), s.dims().end() - std::min<int64_t>(2, s.rank()))); };
   std::vector<Dim> y = broadcast(batch_of(a), batch_of(b)).dims();
   if (ra > 1) y.push_back(a[ra - (ta ? 1 : 2)]);

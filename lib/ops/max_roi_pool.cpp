@@ -20,7 +20,8 @@ struct Range {
 // The elements of bin `i` of a region from `first` to `last` inclusive, cut to the image.
 Range bin_range(int64_t first, int64_t last, int64_t i, int64_t bins, int64_t extent) {
   const double size = static_cast<double>(std::max<int64_t>(last - first + 1, 1)) / static_cast<double>(bins);
-  const auto begin = static_cast<int64_t>(std::floor(static_cast<double>(i) * size)), end = static_cast<int64_t>(std::ceil(static_cast<double>(i + 1) * size));
+  const auto begin = static_cast<int64_t>(std::floor(static_cast<double>(i) * size)),
+             end = static_cast<int64_t>(std::ceil(static_cast<double>(i + 1) * size));
   return {std::clamp<int64_t>(begin + first, 0, extent), std::clamp<int64_t>(end + first, 0, extent)};
 }
 
@@ -37,8 +38,8 @@ std::vector<TensorType> MaxRoiPool::infer(const InferContext& in) const {
   visit_float(in.dtype(0), [](auto) {});
   visit_float(in.dtype(1), [](auto) {});
   require(height >= 1 && width >= 1 && height <= kExtentLimit && width <= kExtentLimit, ErrorKind::model, "pooled_shape is ", height, " by ", width);
-  require(!x.has_rank() || x.rank() == 4, ErrorKind::model, "x has shape ", x.text());
-  require(!rois.has_rank() || (rois.rank() == 2 && (!rois[1].is_number() || rois[1] == Dim(5))), ErrorKind::model, "rois has shape ", rois.text());
+  require(!x.has_rank() || x.rank() == 4, ErrorKind::model, "x has shape ", x);
+  require(!rois.has_rank() || (rois.rank() == 2 && (!rois[1].is_number() || rois[1] == Dim(5))), ErrorKind::model, "rois has shape ", rois);
   return {TensorType(in.dtype(0), Shape{rois.has_rank() ? rois[0] : Dim::unknown(), x.has_rank() ? x[1] : Dim::unknown(), height, width})};
 }
 
@@ -51,7 +52,8 @@ void MaxRoiPool::reference(Inputs in, Outputs out) const {
     for (int64_t r = first; r < last; ++r) {
       const double* roi = rois.data() + r * 5;
       require(roi[0] >= 0 && roi[0] < static_cast<double>(dims[0]), ErrorKind::model, "batch index ", roi[0], " of ", dims[0]);
-      const int64_t x1 = scaled(roi[1], spatial_scale), y1 = scaled(roi[2], spatial_scale), x2 = scaled(roi[3], spatial_scale), y2 = scaled(roi[4], spatial_scale);
+      const int64_t x1 = scaled(roi[1], spatial_scale), y1 = scaled(roi[2], spatial_scale), x2 = scaled(roi[3], spatial_scale),
+                    y2 = scaled(roi[4], spatial_scale);
       for (int64_t i = 0; i < channels * height * width; ++i) {
         const Range rows = bin_range(y1, y2, i / width % height, height, dims[2]), columns = bin_range(x1, x2, i % width, width, dims[3]);
         const double* plane = x.data() + (static_cast<int64_t>(roi[0]) * channels + i / width / height) * dims[2] * dims[3];
@@ -64,7 +66,9 @@ void MaxRoiPool::reference(Inputs in, Outputs out) const {
   });
 }
 
-std::optional<OnnxForm> MaxRoiPool::to_onnx(const Node&) const { return OnnxForm{"MaxRoiPool", {{"pooled_shape", std::vector<int64_t>{height, width}}, {"spatial_scale", spatial_scale}}, ""}; }
+std::optional<OnnxForm> MaxRoiPool::to_onnx(const Node&) const {
+  return OnnxForm{"MaxRoiPool", {{"pooled_shape", std::vector<int64_t>{height, width}}, {"spatial_scale", spatial_scale}}, ""};
+}
 
 const std::span<const OnnxName> MaxRoiPool::kOnnx{kNames};
 

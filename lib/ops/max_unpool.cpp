@@ -15,7 +15,7 @@ Shape unpooled(const MaxUnpool& op, const Shape& x) {
   const Window w{op.strides, {}, op.pads, AutoPad::notset};
   check_window(w, spatial);
   if (!x.has_rank()) return Shape::unknown(spatial + 2);
-  require(x.rank() == spatial + 2, ErrorKind::model, "kernel_shape has ", spatial, " numbers for an input of shape ", x.text());
+  require(x.rank() == spatial + 2, ErrorKind::model, "kernel_shape has ", spatial, " numbers for an input of shape ", x);
   Shape y = x;
   for (size_t i = 0; i < op.kernel.size(); ++i) {
     check_kernel_extent(op.kernel[i]);
@@ -40,7 +40,7 @@ std::vector<TensorType> MaxUnpool::infer(const InferContext& in) const {
   for (int64_t i = 0; i < y.rank(); ++i) {
     const Dim& d = (*wanted)[static_cast<size_t>(i)];
     const bool fits = !d.is_number() || (d.number() >= 0 && (!y[i].is_number() || d.number() >= y[i].number()));
-    require(fits, ErrorKind::model, "output_shape holds ", d.text(), " where the pooling gives ", y[i].text());
+    require(fits, ErrorKind::model, "output_shape holds ", d, " where the pooling gives ", y[i]);
     y[i] = d;
   }
   return {TensorType(x.dtype, y)};
@@ -50,7 +50,8 @@ void MaxUnpool::reference(Inputs in, Outputs out) const {
   const Dims pooled = unpooled(*this, in[0]->type().shape).numbers();
   if (!out[0].has_value()) out[0] = Tensor(in[0]->dtype(), in.size() > 2 && in[2] ? Dims(to_ints(*in[2])) : pooled);
   const Dims y = out[0].dims();
-  for (size_t a = 0; a < y.size(); ++a) require(y[a] >= pooled[a], ErrorKind::model, "output_shape holds ", y[a], " where the pooling gives ", pooled[a]);
+  for (size_t a = 0; a < y.size(); ++a)
+    require(y[a] >= pooled[a], ErrorKind::model, "output_shape holds ", y[a], " where the pooling gives ", pooled[a]);
   require(in[1]->elements() == in[0]->elements(), ErrorKind::model, in[1]->elements(), " indices for ", in[0]->elements(), " elements");
   const int64_t cells = element_count(pooled);
   const std::vector<int64_t> strides = row_major_strides(y);

@@ -65,7 +65,7 @@ void fill_elements(Tensor& to, int64_t at, int64_t count, const Tensor* value, i
 
 Tensor& allocated(Tensor& out, DType dtype, const Dims& dims, const QuantizationPtr& quant) {
   if (out.has_value() && out.type().container == Container::tensor) {
-    require(out.dtype() == dtype && out.dims() == dims, ErrorKind::model, "gives ", TensorType(dtype, Shape::of(dims)).text(), " where ", out.type().text(),
+    require(out.dtype() == dtype && out.dims() == dims, ErrorKind::model, "gives ", TensorType(dtype, Shape::of(dims)).text(), " where ", out.type(),
             " was expected");
     return out;
   }
@@ -74,7 +74,8 @@ Tensor& allocated(Tensor& out, DType dtype, const Dims& dims, const Quantization
 }
 
 void deliver(Tensor& out, Tensor result) {
-  const bool in_place = out.has_value() && out.type().container == Container::tensor && result.has_value() && result.type().container == Container::tensor;
+  const bool in_place =
+      out.has_value() && out.type().container == Container::tensor && result.has_value() && result.type().container == Container::tensor;
   if (in_place) {
     copy_all(result, allocated(out, result.dtype(), result.dims()));
   } else {
@@ -92,7 +93,8 @@ std::vector<int64_t> axis_indices(const std::vector<int64_t>& axes, int64_t rank
 int64_t extent_product(const Dims& dims, int64_t begin, int64_t end) { return element_count(Dims(dims.begin() + begin, dims.begin() + end)); }
 
 Dim agreed(const Dim& a, const Dim& b) {
-  if (a.is_number() && b.is_number()) require(a.number() == b.number(), ErrorKind::model, "extents ", a.number(), " and ", b.number(), " differ where they must agree");
+  if (a.is_number() && b.is_number())
+    require(a.number() == b.number(), ErrorKind::model, "extents ", a.number(), " and ", b.number(), " differ where they must agree");
   if (a.is_number() || b.is_unknown()) return a;
   return b.is_number() || a.is_unknown() ? b : a;
 }
@@ -104,26 +106,26 @@ Dim checked_extent(const Dim& d) {
 
 std::optional<int64_t> known_length(const Shape& list) {
   if (!list.has_rank()) return std::nullopt;
-  require(list.rank() <= 1, ErrorKind::model, "expects a list of integers, got ", list.text());
+  require(list.rank() <= 1, ErrorKind::model, "expects a list of integers, got ", list);
   if (list.rank() == 0) return 1;
   const auto n = list[0].maybe();
   return n && *n >= 0 && *n <= kRankLimit ? n : std::nullopt;
 }
 
 QuantizationPtr moved_quant(const TensorType& x) {
-  require(!x.quant || x.quant->axis < 0, ErrorKind::model, "moves the elements of a value quantized per axis (", x.text(), ")");
+  require(!x.quant || x.quant->axis < 0, ErrorKind::model, "moves the elements of a value quantized per axis (", x, ")");
   return x.quant;
 }
 
 QuantizationPtr shared_quant(const TensorType& a, const TensorType& b) {
   const auto qa = moved_quant(a), qb = moved_quant(b);
-  require(same_value(qa, qb), ErrorKind::model, "mixes values of different quantization (", a.text(), " and ", b.text(), ")");
+  require(same_value(qa, qb), ErrorKind::model, "mixes values of different quantization (", a, " and ", b, ")");
   return qa;
 }
 
 const TensorType& tensor_type(const InferContext& in, size_t i) {
   const TensorType& t = in.type(i);
-  require(t.container == Container::tensor, ErrorKind::model, "input ", i, " must be a tensor, not ", t.text());
+  require(t.container == Container::tensor, ErrorKind::model, "input ", i, " must be a tensor, not ", t);
   return t;
 }
 

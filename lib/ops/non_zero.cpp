@@ -25,7 +25,7 @@ std::vector<char> nonzero_mask(const Tensor& x) {
 
 std::vector<TensorType> NonZero::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(!x.quant, ErrorKind::model, "cannot compare ", x.text(), " with zero");
+  require(!x.quant, ErrorKind::model, "cannot compare ", x, " with zero");
   return {TensorType(DType::i64, Shape{x.shape.has_rank() ? Dim(x.shape.rank()) : Dim::unknown(), Dim::unknown()})};
 }
 

@@ -13,7 +13,7 @@ void require_broadcasts_to(const TensorType& x, const TensorType& parameter, con
     const Dim &p = part[i], &w = whole[whole.rank() - part.rank() + i];
     fits = !p.is_number() || !w.is_number() || p == Dim(1) || p == w;
   }
-  require(fits, ErrorKind::model, "the ", name, ", ", parameter.text(), ", does not broadcast to ", x.text());
+  require(fits, ErrorKind::model, "the ", name, ", ", parameter, ", does not broadcast to ", x);
 }
 
 void write_normalized(const Tensor& x, int64_t length, const RowStatistics& rows, const Tensor& scale, const Tensor* bias, Tensor& y) {

@@ -7,8 +7,8 @@ namespace onecard {
 // Input i, which must be a tensor of real numbers stored as such (no sequence, no quantized type).
 inline const TensorType& plain_tensor(const InferContext& in, size_t i) {
   const TensorType& t = in.type(i);
-  require(t.container == Container::tensor, ErrorKind::model, "input ", i, " must be a tensor, not ", t.text());
-  require(!t.quant, ErrorKind::model, "input ", i, " must not be quantized: ", t.text());
+  require(t.container == Container::tensor, ErrorKind::model, "input ", i, " must be a tensor, not ", t);
+  require(!t.quant, ErrorKind::model, "input ", i, " must not be quantized: ", t);
   return t;
 }
 // The same, of f32 f64 f16 or bf16.

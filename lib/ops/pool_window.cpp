@@ -16,7 +16,7 @@ Dim extent_rounded_up(const PoolWindow& w, size_t i, const Dim& in) {
   const int64_t s = w.window.stride(i), window = (w.kernel[i] - 1) * w.window.dilation(i) + 1;
   const int64_t end = std::min<int64_t>(0, w.window.pad_end(i) - window + s);
   const Dim out = ceil_div(in + Dim(w.window.pad_begin(i) + end), s);
-  if (const auto o = out.maybe()) require(*o >= 1 || in == Dim(0), ErrorKind::model, "a window of ", w.kernel[i], " does not fit extent ", in.text());
+  if (const auto o = out.maybe()) require(*o >= 1 || in == Dim(0), ErrorKind::model, "a window of ", w.kernel[i], " does not fit extent ", in);
   return out;
 }
 
@@ -46,7 +46,7 @@ Shape pool_shape(const PoolWindow& w, const Shape& x) {
     require(w.window.pad_begin(i) < window && w.window.pad_end(i) < window, ErrorKind::model, "a pad is as large as the pooling window of ", window);
   }
   if (!x.has_rank()) return Shape::unknown(spatial + 2);
-  require(x.rank() == spatial + 2, ErrorKind::model, "kernel_shape has ", spatial, " numbers for an input of shape ", x.text());
+  require(x.rank() == spatial + 2, ErrorKind::model, "kernel_shape has ", spatial, " numbers for an input of shape ", x);
   Shape y = x;
   for (int64_t i = 0; i < spatial; ++i) {
     const bool up = w.rounding == Rounding::up && w.window.auto_pad == AutoPad::notset;
@@ -72,11 +72,11 @@ ConvGeometry pool_geometry(const Pool& op, const Dims& x) {
 
 TensorType averaged_type(PoolFn fn, const TensorType& x, const QuantizationPtr& output, DType output_dtype) {
   if (!output) {
-    require(!x.quant && is_float(x.dtype), ErrorKind::model, "average and Lp pooling expect floats, got ", x.text());
+    require(!x.quant && is_float(x.dtype), ErrorKind::model, "average and Lp pooling expect floats, got ", x);
     return TensorType(x.dtype, Shape());
   }
   const bool one_scale = x.quant && x.quant->axis < 0 && x.quant->scale.size() == 1 && output->axis < 0;
-  require(fn != PoolFn::lp && one_scale, ErrorKind::model, "a quantized average needs x with one scale, got ", x.text());
+  require(fn != PoolFn::lp && one_scale, ErrorKind::model, "a quantized average needs x with one scale, got ", x);
   require_quantization(TensorType(output_dtype, Shape::unranked()), output_dtype, *output);
   return TensorType(output_dtype, Shape(), output);
 }

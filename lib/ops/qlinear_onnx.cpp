@@ -73,7 +73,7 @@ std::vector<Value*> gemm(const OnnxNode& node) {
   plain.attributes.erase("beta");
   Value* c = node.input(6);
   if (c) {
-    require(c->type.dtype == DType::i32, ErrorKind::model, "c is ", c->type.text(), "; it must be i32");
+    require(c->type.dtype == DType::i32, ErrorKind::model, "c is ", c->type, "; it must be i32");
     Value* scale = import_as(node, "Mul", {node.needed(1), node.needed(4)});
     if (const float alpha = node.attr("alpha", 1.0f); alpha != 1) scale = import_as(node, "Mul", {scale, node.constant(Tensor::scalar(alpha))});
     c = dequantized(node, c, scale, nullptr, 0);

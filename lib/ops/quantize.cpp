@@ -159,14 +159,14 @@ void require_quantization(const TensorType& x, DType dtype, const Quantization& 
   if (q.axis < 0) return require(q.scale.size() == 1 && q.block == 0, ErrorKind::model, "one scale is wanted, ", q.scale.size(), " are there");
   require(q.block >= 0, ErrorKind::model, "blocks of ", q.block);
   if (!x.shape.has_rank()) return;
-  require(q.axis < x.shape.rank(), ErrorKind::model, "quantized along axis ", q.axis, " of ", x.text());
+  require(q.axis < x.shape.rank(), ErrorKind::model, "quantized along axis ", q.axis, " of ", x);
   if (q.block == 0) {
     const Dim& extent = x.shape[q.axis];
     require(!extent.is_number() || static_cast<size_t>(extent.number()) == q.scale.size(), ErrorKind::model, q.scale.size(), " scales along axis ",
-            q.axis, " of ", x.text());
+            q.axis, " of ", x);
   } else if (x.shape.is_static()) {
     require(static_cast<size_t>(element_count(scale_dims(x.shape.numbers(), q))) == q.scale.size(), ErrorKind::model, q.scale.size(),
-            " scales for blocks of ", q.block, " in ", x.text());
+            " scales for blocks of ", q.block, " in ", x);
   }
 }
 
@@ -199,7 +199,7 @@ void dequantize_range(const Tensor& x, int64_t begin, std::span<float> to) {
 }
 
 Tensor dequantize_tensor(const Tensor& x) {
-  require(x.type().quant != nullptr, ErrorKind::model, "not quantized: ", x.type().text());
+  require(x.type().quant != nullptr, ErrorKind::model, "not quantized: ", x.type());
   require_quantization(x.type(), x.dtype(), *x.type().quant);
   Tensor y(DType::f32, x.dims());
   const auto to = y.data<float>();
@@ -225,7 +225,7 @@ void Quantize::reference(Inputs in, Outputs out) const {
 
 std::vector<TensorType> Dequantize::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
-  require(x.container == Container::tensor && x.quant, ErrorKind::model, "expects a quantized tensor, got ", x.text());
+  require(x.container == Container::tensor && x.quant, ErrorKind::model, "expects a quantized tensor, got ", x);
   require_quantization(x, x.dtype, *x.quant);
   require(dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16, ErrorKind::model, "cannot dequantize to ", info(dtype).name);
   return {TensorType(dtype, x.shape)};

@@ -53,7 +53,7 @@ std::vector<TensorType> QuantizeLinear::infer(const InferContext& in) const {
   const DType dtype = in.has(2) ? plain_tensor(in, 2).dtype : output_dtype;
   require(is_code(dtype), ErrorKind::model, "cannot quantize to ", info(dtype).name);
   if (in.has(2) && in.shape(2).is_static() && scale.shape.is_static())
-    require(in.shape(2).elements() == scale.shape.elements(), ErrorKind::model, "scale ", scale.text(), " and zero point ", in.type(2).text(), " differ in shape");
+    require(in.shape(2).elements() == scale.shape.elements(), ErrorKind::model, "scale ", scale, " and zero point ", in.type(2), " differ in shape");
   if (x.shape.is_static() && scale.shape.is_static()) ScaleIndex(x.shape.numbers(), scale.shape.numbers(), axis, block_size);
   return {TensorType(dtype, x.shape)};
 }

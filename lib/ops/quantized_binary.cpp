@@ -54,8 +54,7 @@ std::vector<TensorType> QuantizedBinary::infer(const InferContext& in) const {
   require(takes(fn), ErrorKind::model, kBinaryFnNames[static_cast<size_t>(fn)], " has no quantized form");
   for (const size_t i : {0, 1}) {
     const TensorType& x = tensor_type(in, i);
-    require(x.quant && x.quant->axis < 0 && x.quant->scale.size() == 1, ErrorKind::model, "expects a tensor quantized with one scale, got ",
-            x.text());
+    require(x.quant && x.quant->axis < 0 && x.quant->scale.size() == 1, ErrorKind::model, "expects a tensor quantized with one scale, got ", x);
   }
   require(output && output->axis < 0, ErrorKind::model, "the result has no quantization of one scale");
   TensorType y(output_dtype, broadcast(in.shape(0), in.shape(1)), output);

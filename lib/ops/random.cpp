@@ -46,7 +46,7 @@ double draw(const RandomLike& op, RandomState& state, const Tensor& x, int64_t i
     case Distribution::normal: return op.low + static_cast<double>(op.high) * state.normal();
     case Distribution::bernoulli: break;
   }
-  const double p = x.at(i), u = state.uniform();      // as numpy's binomial of one trial
+  const double p = x.at(i), u = state.uniform();  // as numpy's binomial of one trial
   return p <= 0.5 ? u > 1 - p : u <= p;
 }
 
@@ -64,7 +64,8 @@ DType dtype_attr(const OnnxNode& node, DType otherwise) {
   return static_cast<DType>(code);
 }
 
-constexpr OnnxName kRandom[] = {{"", "RandomUniform", 1}, {"", "RandomUniformLike", 1}, {"", "RandomNormal", 1}, {"", "RandomNormalLike", 1}, {"", "Bernoulli", 15}};
+constexpr OnnxName kRandom[] = {
+    {"", "RandomUniform", 1}, {"", "RandomUniformLike", 1}, {"", "RandomNormal", 1}, {"", "RandomNormalLike", 1}, {"", "Bernoulli", 15}};
 
 // What the ONNX operators call the two parameters; the last row has none.
 struct Family {
@@ -72,14 +73,16 @@ struct Family {
   Distribution distribution;
   std::string_view low, high;
 };
-constexpr Family kFamilies[] = {{"RandomUniform", Distribution::uniform, "low", "high"}, {"RandomNormal", Distribution::normal, "mean", "scale"}, {"", Distribution::bernoulli, "", ""}};
+constexpr Family kFamilies[] = {{"RandomUniform", Distribution::uniform, "low", "high"},
+                                {"RandomNormal", Distribution::normal, "mean", "scale"},
+                                {"", Distribution::bernoulli, "", ""}};
 
 constexpr OnnxName kMultinomial[] = {{"", "Multinomial", 7}};
 
 }  // namespace
 
 int64_t seed_from_name(std::string_view name) {
-  uint64_t hash = 1469598103934665603u;               // FNV-1a
+  uint64_t hash = 1469598103934665603u;  // FNV-1a
   for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
   return static_cast<int64_t>(hash & 0xffffff);
 }
@@ -115,7 +118,8 @@ std::vector<Value*> RandomLike::from_onnx(const OnnxNode& node) {
   const bool by_shape = node.has("shape");
   op.dtype = dtype_attr(node, by_shape ? DType::f32 : node.needed(0)->type.dtype);
   op.seed = seed_of(node);
-  const Family& family = *std::find_if(std::begin(kFamilies), std::end(kFamilies) - 1, [&](const Family& f) { return node.op_type.starts_with(f.prefix); });
+  const Family& family =
+      *std::find_if(std::begin(kFamilies), std::end(kFamilies) - 1, [&](const Family& f) { return node.op_type.starts_with(f.prefix); });
   op.distribution = family.distribution;
   op.low = node.attr<float>(family.low, 0.0f);
   op.high = node.attr<float>(family.high, 1.0f);
@@ -126,14 +130,14 @@ std::vector<Value*> RandomLike::from_onnx(const OnnxNode& node) {
 
 std::vector<TensorType> Multinomial::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(is_arithmetic_float(x.dtype) && (dtype == DType::i32 || dtype == DType::i64), ErrorKind::model, "draws ", info(dtype).name, " by ", x.text());
-  require(!x.shape.has_rank() || x.shape.rank() == 2, ErrorKind::model, "expects [batch, classes], got ", x.shape.text());
+  require(is_arithmetic_float(x.dtype) && (dtype == DType::i32 || dtype == DType::i64), ErrorKind::model, "draws ", info(dtype).name, " by ", x);
+  require(!x.shape.has_rank() || x.shape.rank() == 2, ErrorKind::model, "expects [batch, classes], got ", x.shape);
   return {TensorType(dtype, Shape{x.shape.has_rank() ? x.shape[0] : Dim::unknown(), checked_extent(samples)})};
 }
 
 void Multinomial::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
-  require(x.rank() == 2 && (x.dims()[1] > 0 || x.dims()[0] == 0), ErrorKind::model, "expects [batch, classes], got ", x.type().text());
+  require(x.rank() == 2 && (x.dims()[1] > 0 || x.dims()[0] == 0), ErrorKind::model, "expects [batch, classes], got ", x.type());
   const int64_t classes = x.dims()[1];
   Tensor& y = allocated(out[0], dtype, {x.dims()[0], samples});
   std::vector<double> sums(static_cast<size_t>(classes));
@@ -152,8 +156,7 @@ void Multinomial::reference(Inputs in, Outputs out) const {
 }
 
 std::optional<OnnxForm> Multinomial::to_onnx(const Node&) const {
-  return OnnxForm{"Multinomial",
-                  {{"dtype", static_cast<int64_t>(dtype)}, {"sample_size", samples}, {"seed", static_cast<float>(seed)}}, ""};
+  return OnnxForm{"Multinomial", {{"dtype", static_cast<int64_t>(dtype)}, {"sample_size", samples}, {"seed", static_cast<float>(seed)}}, ""};
 }
 
 const std::span<const OnnxName> Multinomial::kOnnx{kMultinomial};

@@ -45,12 +45,12 @@ void expect_shape(const InferContext& in, size_t i, const char* what, const std:
   const Shape& s = in.shape(i);
   bool fits = s.rank() == static_cast<int64_t>(wanted.size());
   for (size_t a = 0; fits && a < wanted.size(); ++a) fits = !wanted[a].is_number() || !s.dims()[a].is_number() || wanted[a] == s.dims()[a];
-  require(fits, ErrorKind::model, what, " has shape ", s.text(), " where ", Shape(wanted).text(), " is needed");
+  require(fits, ErrorKind::model, what, " has shape ", s, " where ", Shape(wanted), " is needed");
 }
 
 Dim axis_or_unknown(const Shape& s, int64_t axis, int64_t rank) {
   if (!s.has_rank()) return Dim::unknown();
-  require(s.rank() == rank, ErrorKind::model, "an input of rank ", rank, " is needed, its shape is ", s.text());
+  require(s.rank() == rank, ErrorKind::model, "an input of rank ", rank, " is needed, its shape is ", s);
   return s[axis];
 }
 
@@ -58,7 +58,8 @@ Dim axis_or_unknown(const Shape& s, int64_t axis, int64_t rank) {
 
 std::vector<RecurrentFunction> recurrent_functions(const RecurrentFields& f) {
   const size_t each = f.defaults.size(), count = each * static_cast<size_t>(directions(f.direction));
-  require(f.activations.empty() || f.activations.size() == count, ErrorKind::model, f.activations.size(), " activations where ", count, " are needed");
+  require(f.activations.empty() || f.activations.size() == count, ErrorKind::model, f.activations.size(), " activations where ", count,
+          " are needed");
   std::vector<RecurrentFunction> out;
   size_t alpha = 0, beta = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -72,12 +73,12 @@ std::vector<RecurrentFunction> recurrent_functions(const RecurrentFields& f) {
 }
 
 std::vector<TensorType> infer_recurrent(const RecurrentFields& f, const InferContext& in, int64_t states) {
-  in.type(1);                                         // raises when it is missing
+  in.type(1);  // raises when it is missing
   recurrent_functions(f);
   const DType t = in.dtype(0);
   visit_float(t, [](auto) {});
   for (size_t i : {1, 2, 3, 5, 6, 7})
-    if (in.has(i)) require(in.dtype(i) == t && !in.type(i).quant, ErrorKind::model, "input ", i, " is ", in.type(i).text(), ", x is ", in.type(0).text());
+    if (in.has(i)) require(in.dtype(i) == t && !in.type(i).quant, ErrorKind::model, "input ", i, " is ", in.type(i), ", x is ", in.type(0));
   if (in.has(4)) require(in.dtype(4) == DType::i32, ErrorKind::model, "sequence_lens is ", info(in.dtype(4)).name, ", it must be i32");
   const bool batch_first = f.layout == SequenceLayout::batch_first;
   const Dim dirs = directions(f.direction), hidden = axis_or_unknown(in.shape(2), 2, 3), width = axis_or_unknown(in.shape(0), 2, 3);
@@ -141,7 +142,8 @@ RecurrentRun read_run(const RecurrentFields& f, Inputs in) {
   return run;
 }
 
-void run_sequence(const RecurrentRun& run, const RecurrentFields& f, int64_t d, int64_t n, Outputs out, const std::function<void(RecurrentState&)>& step) {
+void run_sequence(const RecurrentRun& run, const RecurrentFields& f, int64_t d, int64_t n, Outputs out,
+                  const std::function<void(RecurrentState&)>& step) {
   RecurrentState s;
   s.h = run.initial(run.h, d, n);
   if (out.size() > 2) s.c = run.initial(run.c, d, n);

@@ -7,12 +7,14 @@ namespace onecard {
 
 enum class Direction : uint8_t { forward, reverse, bidirectional };
 inline constexpr std::string_view kDirectionNames[] = {"forward", "reverse", "bidirectional"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<Direction>{kDirectionNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<Direction>{kDirectionNames};
 inline int64_t directions(Direction d) { return d == Direction::bidirectional ? 2 : 1; }
 // Where the batch axis of x, the states and y stands: after time and direction, or first.
 enum class SequenceLayout : uint8_t { time_first, batch_first };
 inline constexpr std::string_view kSequenceLayoutNames[] = {"time_first", "batch_first"};
-template <> inline constexpr std::span<const std::string_view> kEnumNames<SequenceLayout>{kSequenceLayoutNames};
+template <>
+inline constexpr std::span<const std::string_view> kEnumNames<SequenceLayout>{kSequenceLayoutNames};
 
 // An activation of a recurrent operator with its parameters.
 struct RecurrentFunction {
@@ -25,9 +27,9 @@ struct RecurrentFunction {
 struct RecurrentFields {
   Direction direction;
   SequenceLayout layout;
-  std::span<const std::string> activations;           // empty: `defaults`, for every direction
+  std::span<const std::string> activations;  // empty: `defaults`, for every direction
   std::span<const float> alpha, beta;
-  float clip;                                         // 0: none
+  float clip;  // 0: none
   std::span<const std::string_view> defaults;
   int64_t gates;
 };
@@ -38,12 +40,12 @@ std::vector<TensorType> infer_recurrent(const RecurrentFields& f, const InferCon
 
 // The state of one sequence in one direction while it runs.
 struct RecurrentState {
-  std::vector<double> h, c;                           // c is empty unless states = 2
-  const double* wx = nullptr;                         // [gates * hidden]: W x_t + Wb
-  const double* r = nullptr;                          // [gates * hidden, hidden]
-  const double* rb = nullptr;                         // [gates * hidden]
-  const double* p = nullptr;                          // [3 * hidden] of LSTM, or null
-  const RecurrentFunction* f = nullptr;               // this direction's functions
+  std::vector<double> h, c;              // c is empty unless states = 2
+  const double* wx = nullptr;            // [gates * hidden]: W x_t + Wb
+  const double* r = nullptr;             // [gates * hidden, hidden]
+  const double* rb = nullptr;            // [gates * hidden]
+  const double* p = nullptr;             // [3 * hidden] of LSTM, or null
+  const RecurrentFunction* f = nullptr;  // this direction's functions
   double clip = 0;
   // sum over j of r[row, j] * v[j]
   double dot_r(int64_t row, const std::vector<double>& v) const;
@@ -68,7 +70,8 @@ O recurrent_op(const OnnxNode& node) {
   op.layout = node.attr<int64_t>("layout", 0) != 0 ? SequenceLayout::batch_first : SequenceLayout::time_first;
   const Shape& r = node.needed(2)->type.shape;
   if (node.has("hidden_size") && r.has_rank() && r.rank() == 3 && r[2].is_number())
-    require(r[2] == Dim(node.attr<int64_t>("hidden_size", 0)), ErrorKind::model, "hidden_size is ", node.attr<int64_t>("hidden_size", 0), ", the recurrence weight has ", r[2].text());
+    require(r[2] == Dim(node.attr<int64_t>("hidden_size", 0)), ErrorKind::model, "hidden_size is ", node.attr<int64_t>("hidden_size", 0),
+            ", the recurrence weight has ", r[2]);
   return op;
 }
 // The inputs of a node without absent ones at the end.

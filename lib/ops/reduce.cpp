@@ -17,9 +17,16 @@ struct ReduceForm {
   ReduceFn fn;
   std::string_view op_type;
 };
-constexpr ReduceForm kForms[] = {{ReduceFn::sum, "ReduceSum"}, {ReduceFn::mean, "ReduceMean"}, {ReduceFn::max, "ReduceMax"}, {ReduceFn::min, "ReduceMin"},
-    {ReduceFn::prod, "ReduceProd"}, {ReduceFn::l1, "ReduceL1"}, {ReduceFn::l2, "ReduceL2"}, {ReduceFn::log_sum, "ReduceLogSum"},
-    {ReduceFn::log_sum_exp, "ReduceLogSumExp"}, {ReduceFn::sum_square, "ReduceSumSquare"}};
+constexpr ReduceForm kForms[] = {{ReduceFn::sum, "ReduceSum"},
+                                 {ReduceFn::mean, "ReduceMean"},
+                                 {ReduceFn::max, "ReduceMax"},
+                                 {ReduceFn::min, "ReduceMin"},
+                                 {ReduceFn::prod, "ReduceProd"},
+                                 {ReduceFn::l1, "ReduceL1"},
+                                 {ReduceFn::l2, "ReduceL2"},
+                                 {ReduceFn::log_sum, "ReduceLogSum"},
+                                 {ReduceFn::log_sum_exp, "ReduceLogSumExp"},
+                                 {ReduceFn::sum_square, "ReduceSumSquare"}};
 constexpr auto kNames = [] {
   std::array<OnnxName, std::size(kForms)> names{};
   for (size_t i = 0; i < names.size(); ++i) names[i] = {"", kForms[i].op_type, 1};
@@ -47,7 +54,7 @@ Shape shape_of_unknown_axes(const Shape& x, const Shape& axes, KeepDims keep, Wh
   if (count == 0) return reduced_shape(x, reduced_axes({}, x.rank(), when_no_axes), keep);
   if (keep == KeepDims::no) {
     if (!count) return Shape::unranked();
-    require(*count <= x.rank(), ErrorKind::model, "reduces ", *count, " axes of ", x.text());
+    require(*count <= x.rank(), ErrorKind::model, "reduces ", *count, " axes of ", x);
     return Shape::unknown(x.rank() - *count);
   }
   Shape y = Shape::unknown(x.rank());
@@ -65,7 +72,8 @@ struct Groups {
 
 std::vector<int64_t> all_offsets(const Dims& extents, const std::vector<int64_t>& strides) {
   std::vector<int64_t> at(static_cast<size_t>(element_count(extents)));
-  walk(extents, std::array{strides}, 0, static_cast<int64_t>(at.size()), [&](int64_t i, const std::array<int64_t, 1>& offset) { at[static_cast<size_t>(i)] = offset[0]; });
+  walk(extents, std::array{strides}, 0, static_cast<int64_t>(at.size()),
+       [&](int64_t i, const std::array<int64_t, 1>& offset) { at[static_cast<size_t>(i)] = offset[0]; });
   return at;
 }
 

@@ -8,7 +8,7 @@ DEFINE_OP(Reinterpret)
 
 std::vector<TensorType> Reinterpret::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
-  require(is_integer(x.dtype), ErrorKind::model, "reads the integers of ", x.text());
+  require(is_integer(x.dtype), ErrorKind::model, "reads the integers of ", x);
   if (quant) require_quantization(x, x.dtype, *quant);
   return {TensorType(x.dtype, x.shape, quant)};
 }

@@ -20,11 +20,11 @@ Dim rest_extent(const std::vector<Dim>& x, const std::vector<Dim>& others) {
   if (divisor == Dim(1)) return total;
   if (divisor.is_unknown() || total.is_unknown()) return Dim::unknown();
   if (divisor == Dim(0)) {
-    require(!total.is_number() || total.number() == 0, ErrorKind::model, "cannot place ", total.text(), " elements beside an extent of 0");
+    require(!total.is_number() || total.number() == 0, ErrorKind::model, "cannot place ", total, " elements beside an extent of 0");
     return 0;
   }
   const Dim rest = total / divisor;
-  require(!total.is_number() || !divisor.is_number() || rest * divisor == total, ErrorKind::model, total.text(), " elements do not divide by ", divisor.text());
+  require(!total.is_number() || !divisor.is_number() || rest * divisor == total, ErrorKind::model, total, " elements do not divide by ", divisor);
   return rest;
 }
 
@@ -42,7 +42,7 @@ Shape reshaped(const Shape& x, const std::vector<Dim>& wanted, ZeroMeans zero_me
       continue;
     }
     if (n == 0 && zero_means == ZeroMeans::copy) {
-      require(!x.has_rank() || static_cast<int64_t>(i) < x.rank(), ErrorKind::model, "the shape copies extent ", i, " of ", x.text());
+      require(!x.has_rank() || static_cast<int64_t>(i) < x.rank(), ErrorKind::model, "the shape copies extent ", i, " of ", x);
       out[i] = x.has_rank() ? x[static_cast<int64_t>(i)] : Dim::unknown();
     }
     checked_extent(out[i]);
@@ -59,7 +59,7 @@ Shape reshaped(const Shape& x, const std::vector<Dim>& wanted, ZeroMeans zero_me
   }
   const Dim total = x.elements(), made = Shape(out).elements();
   if (total.is_number() && made.is_number())
-    require(total == made, ErrorKind::model, x.text(), " has ", total.text(), " elements, the shape ", Shape(out).text(), " takes ", made.text());
+    require(total == made, ErrorKind::model, x, " has ", total, " elements, the shape ", Shape(out), " takes ", made);
   if (unknowns == 1) {
     std::erase_if(others, [](const Dim& d) { return d.is_unknown(); });
     if (Shape(others).elements() != Dim(0)) out[last_unknown] = rest_extent(x.dims(), others);

@@ -16,9 +16,7 @@ constexpr OnnxName kNames[] = {{"", "Resize", 10}, {"", "Upsample", 1}};
 constexpr double kLargestExtent = 1e15;
 
 // Whether an optional list input is there and not empty; opset 11 wrote an empty list for "not given".
-bool given(const InferContext& in, size_t i) {
-  return in.has(i) && !(in.shape(i).has_rank() && in.shape(i).rank() == 1 && in.shape(i)[0] == Dim(0));
-}
+bool given(const InferContext& in, size_t i) { return in.has(i) && !(in.shape(i).has_rank() && in.shape(i).rank() == 1 && in.shape(i)[0] == Dim(0)); }
 
 // The axes of x that are resized, 0 and up; raises model for axes outside x or named twice.
 std::vector<int64_t> resized_axes(const Resize& op, int64_t rank) {
@@ -36,7 +34,8 @@ std::vector<int64_t> resized_axes(const Resize& op, int64_t rank) {
 void check_length(const InferContext& in, size_t i, size_t length, const char* what) {
   const Shape& s = in.shape(i);
   if (!s.has_rank()) return;
-  require(s.rank() == 1 && (!s[0].is_number() || s[0] == Dim(static_cast<int64_t>(length))), ErrorKind::model, what, " has shape ", s.text(), " where ", length, " numbers are needed");
+  require(s.rank() == 1 && (!s[0].is_number() || s[0] == Dim(static_cast<int64_t>(length))), ErrorKind::model, what, " has shape ", s, " where ",
+          length, " numbers are needed");
 }
 
 // floor(in * scale) in single precision, as ONNX's own shape inference has it; exact where the extent is symbolic and the factor allows.
@@ -55,7 +54,9 @@ Dim scaled_extent(const Dim& in, double scale) {
 
 void extents_from_scales(const InferContext& in, const std::vector<int64_t>& axes, Shape& y) {
   const ConstTensor scales = in.constant(2);
-  if (scales) require(scales->elements() == static_cast<int64_t>(axes.size()), ErrorKind::model, "scales has ", scales->elements(), " numbers for ", axes.size(), " axes");
+  if (scales)
+    require(scales->elements() == static_cast<int64_t>(axes.size()), ErrorKind::model, "scales has ", scales->elements(), " numbers for ",
+            axes.size(), " axes");
   for (size_t i = 0; i < axes.size(); ++i) y[axes[i]] = scales ? scaled_extent(y[axes[i]], scales->at(static_cast<int64_t>(i))) : Dim::unknown();
 }
 
@@ -74,7 +75,9 @@ void extents_from_sizes(const Resize& op, const InferContext& in, const std::vec
       scale = i == 0 ? s : op.aspect_ratio == AspectRatio::not_larger ? std::min(scale, s) : std::max(scale, s);
     }
     for (int64_t a : axes) {
-      if (known) require(scale * static_cast<double>(y[a].number()) < kLargestExtent, ErrorKind::model, "an extent of ", y[a].text(), " times ", scale, " is too large");
+      if (known)
+        require(scale * static_cast<double>(y[a].number()) < kLargestExtent, ErrorKind::model, "an extent of ", y[a], " times ", scale,
+                " is too large");
       y[a] = known ? Dim(static_cast<int64_t>(scale * static_cast<double>(y[a].number()) + 0.5)) : Dim::unknown();
     }
     return;
@@ -87,8 +90,9 @@ void extents_from_sizes(const Resize& op, const InferContext& in, const std::vec
 std::vector<TensorType> Resize::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   require(given(in, 2) != given(in, 3), ErrorKind::model, "exactly one of scales and sizes must be given");
-  require(x.container == Container::tensor, ErrorKind::model, "cannot resize ", x.text());
-  require(mode == ResizeMode::nearest || (!x.quant && (is_float(x.dtype) || is_integer(x.dtype))), ErrorKind::model, "linear and cubic resize expect plain numbers, got ", x.text());
+  require(x.container == Container::tensor, ErrorKind::model, "cannot resize ", x);
+  require(mode == ResizeMode::nearest || (!x.quant && (is_float(x.dtype) || is_integer(x.dtype))), ErrorKind::model,
+          "linear and cubic resize expect plain numbers, got ", x);
   require(mode != ResizeMode::nearest || antialias == Antialias::no, ErrorKind::model, "antialias is for linear and cubic");
   require(coordinates != Coordinates::tf_crop_and_resize || given(in, 1), ErrorKind::model, "tf_crop_and_resize needs a roi");
   TensorType y = x;
@@ -100,7 +104,7 @@ std::vector<TensorType> Resize::infer(const InferContext& in) const {
   else extents_from_sizes(*this, in, resized, y.shape);
   for (int64_t a : resized) {
     const auto from = x.shape[a].maybe(), to = y.shape[a].maybe();
-    require(!from || !to || *from > 0 || *to == 0, ErrorKind::model, "cannot make extent ", y.shape[a].text(), " of an empty axis ", a);
+    require(!from || !to || *from > 0 || *to == 0, ErrorKind::model, "cannot make extent ", y.shape[a], " of an empty axis ", a);
   }
   return {y};
 }
@@ -154,11 +158,13 @@ std::vector<double> resample(const std::vector<double>& x, const ResizeAxis& axi
 void Resize::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
   const auto input = [&](size_t i) { return i < in.size() && in[i] && in[i]->elements() > 0 ? in[i] : nullptr; };
-  const std::vector<double> roi = input(1) ? to_doubles(*in[1]) : std::vector<double>{}, scales = input(2) ? to_doubles(*in[2]) : std::vector<double>{};
+  const std::vector<double> roi = input(1) ? to_doubles(*in[1]) : std::vector<double>{},
+                            scales = input(2) ? to_doubles(*in[2]) : std::vector<double>{};
   const std::vector<int64_t> sizes = input(3) ? to_ints(*in[3]) : std::vector<int64_t>{};
   if (out[0].elements() == 0) return;
   const auto axes = resize_axes(*this, x.dims(), roi, scales, sizes);
-  for (size_t a = 0; a < axes.size(); ++a) require(axes[a].out == out[0].dims()[a], ErrorKind::internal, "resize: extent ", axes[a].out, " inferred as ", out[0].dims()[a]);
+  for (size_t a = 0; a < axes.size(); ++a)
+    require(axes[a].out == out[0].dims()[a], ErrorKind::internal, "resize: extent ", axes[a].out, " inferred as ", out[0].dims()[a]);
   if (mode == ResizeMode::nearest) return pick_nearest(x, axes, extrapolation, out[0]);
   std::vector<double> values = to_doubles(x);
   int64_t outer = 1, inner = x.elements();
@@ -189,7 +195,8 @@ std::optional<OnnxForm> Resize::to_onnx(const Node& node) const {
   form.attributes["mode"] = std::string(kResizeModeNames[static_cast<size_t>(mode)]);
   form.attributes["coordinate_transformation_mode"] = std::string(kCoordinatesNames[static_cast<size_t>(coordinates)]);
   form.attributes["nearest_mode"] = std::string(kNearestModeNames[static_cast<size_t>(nearest_mode)]);
-  if (aspect_ratio != AspectRatio::stretch) form.attributes["keep_aspect_ratio_policy"] = std::string(kAspectRatioNames[static_cast<size_t>(aspect_ratio)]);
+  if (aspect_ratio != AspectRatio::stretch)
+    form.attributes["keep_aspect_ratio_policy"] = std::string(kAspectRatioNames[static_cast<size_t>(aspect_ratio)]);
   if (antialias == Antialias::yes) form.attributes["antialias"] = int64_t{1};
   if (outside == Outside::exclude) form.attributes["exclude_outside"] = int64_t{1};
   if (!axes.empty()) form.attributes["axes"] = axes;

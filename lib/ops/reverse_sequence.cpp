@@ -16,8 +16,8 @@ void check_axes(const ReverseSequence& op) {
 std::vector<TensorType> ReverseSequence::infer(const InferContext& in) const {
   const TensorType &x = tensor_type(in, 0), &lengths = tensor_type(in, 1);
   check_axes(*this);
-  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects a batch of sequences, got ", x.shape.text());
-  require(is_integer(lengths.dtype) && (!lengths.shape.has_rank() || lengths.shape.rank() == 1), ErrorKind::model, "sequence_lens is ", lengths.text());
+  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects a batch of sequences, got ", x.shape);
+  require(is_integer(lengths.dtype) && (!lengths.shape.has_rank() || lengths.shape.rank() == 1), ErrorKind::model, "sequence_lens is ", lengths);
   return {TensorType(x.dtype, x.shape, moved_quant(x))};
 }
 

@@ -27,7 +27,8 @@ RoiAxis roi_axis(const RoiAlign& op, double begin, double end, int64_t bins) {
   if (op.offset == RoiOffset::none) length = std::max(length, 1.0);
   RoiAxis axis{start, length / static_cast<double>(bins), op.samples};
   const double wanted = std::ceil(axis.bin);
-  require(std::isfinite(start) && std::isfinite(length) && (op.samples > 0 || wanted <= kSamplesLimit), ErrorKind::model, "a region of interest from ", begin, " to ", end, " takes too many samples");
+  require(std::isfinite(start) && std::isfinite(length) && (op.samples > 0 || wanted <= kSamplesLimit), ErrorKind::model,
+          "a region of interest from ", begin, " to ", end, " takes too many samples");
   if (op.samples == 0) axis.samples = std::max<int64_t>(0, static_cast<int64_t>(wanted));
   return axis;
 }
@@ -47,12 +48,15 @@ Between between(double at, int64_t extent) {
   return {low, low + 1, at - static_cast<double>(low), false};
 }
 
-double bin_value(const RoiAlign& op, const double* x, int64_t height, int64_t width, const RoiAxis& ys, const RoiAxis& xs, int64_t row, int64_t column) {
+double bin_value(const RoiAlign& op, const double* x, int64_t height, int64_t width, const RoiAxis& ys, const RoiAxis& xs, int64_t row,
+                 int64_t column) {
   double sum = 0, most = -INFINITY;
   for (int64_t i = 0; i < ys.samples; ++i) {
-    const Between y = between(ys.start + (static_cast<double>(row) + (static_cast<double>(i) + 0.5) / static_cast<double>(ys.samples)) * ys.bin, height);
+    const Between y =
+        between(ys.start + (static_cast<double>(row) + (static_cast<double>(i) + 0.5) / static_cast<double>(ys.samples)) * ys.bin, height);
     for (int64_t j = 0; j < xs.samples; ++j) {
-      const Between h = between(xs.start + (static_cast<double>(column) + (static_cast<double>(j) + 0.5) / static_cast<double>(xs.samples)) * xs.bin, width);
+      const Between h =
+          between(xs.start + (static_cast<double>(column) + (static_cast<double>(j) + 0.5) / static_cast<double>(xs.samples)) * xs.bin, width);
       double parts[4] = {0, 0, 0, 0};
       if (!y.outside && !h.outside) {
         parts[0] = (1 - y.share) * (1 - h.share) * x[y.low * width + h.low], parts[1] = (1 - y.share) * h.share * x[y.low * width + h.high];
@@ -74,11 +78,12 @@ std::vector<TensorType> RoiAlign::infer(const InferContext& in) const {
   visit_float(in.dtype(0), [](auto) {});
   visit_float(in.dtype(1), [](auto) {});
   require(is_integer(in.dtype(2)), ErrorKind::model, "batch_indices is ", info(in.dtype(2)).name);
-  require(height >= 1 && width >= 1 && height <= kExtentLimit && width <= kExtentLimit, ErrorKind::model, "the result would be ", height, " by ", width);
+  require(height >= 1 && width >= 1 && height <= kExtentLimit && width <= kExtentLimit, ErrorKind::model, "the result would be ", height, " by ",
+          width);
   require(samples >= 0 && static_cast<double>(samples) <= kSamplesLimit, ErrorKind::model, "sampling_ratio is ", samples);
-  require(!x.has_rank() || x.rank() == 4, ErrorKind::model, "x has shape ", x.text());
-  require(!rois.has_rank() || (rois.rank() == 2 && (!rois[1].is_number() || rois[1] == Dim(4))), ErrorKind::model, "rois has shape ", rois.text());
-  require(!batches.has_rank() || batches.rank() == 1, ErrorKind::model, "batch_indices has shape ", batches.text());
+  require(!x.has_rank() || x.rank() == 4, ErrorKind::model, "x has shape ", x);
+  require(!rois.has_rank() || (rois.rank() == 2 && (!rois[1].is_number() || rois[1] == Dim(4))), ErrorKind::model, "rois has shape ", rois);
+  require(!batches.has_rank() || batches.rank() == 1, ErrorKind::model, "batch_indices has shape ", batches);
   Dim count = rois.has_rank() ? rois[0] : Dim::unknown();
   if (!count.is_number() && batches.has_rank()) count = batches[0];
   return {TensorType(in.dtype(0), Shape{count, x.has_rank() ? x[1] : Dim::unknown(), height, width})};
@@ -110,8 +115,12 @@ void RoiAlign::reference(Inputs in, Outputs out) const {
 
 std::optional<OnnxForm> RoiAlign::to_onnx(const Node&) const {
   return OnnxForm{"RoiAlign",
-                  {{"mode", std::string(mode == RoiMode::average ? "avg" : "max")}, {"coordinate_transformation_mode", std::string(offset == RoiOffset::half_pixel ? "half_pixel" : "output_half_pixel")},
-                   {"output_height", height}, {"output_width", width}, {"sampling_ratio", samples}, {"spatial_scale", spatial_scale}},
+                  {{"mode", std::string(mode == RoiMode::average ? "avg" : "max")},
+                   {"coordinate_transformation_mode", std::string(offset == RoiOffset::half_pixel ? "half_pixel" : "output_half_pixel")},
+                   {"output_height", height},
+                   {"output_width", width},
+                   {"sampling_ratio", samples},
+                   {"spatial_scale", spatial_scale}},
                   ""};
 }
 
@@ -121,7 +130,8 @@ std::vector<Value*> RoiAlign::from_onnx(const OnnxNode& node) {
   RoiAlign op;
   op.mode = onnx_enum<RoiMode>(node, "mode", "avg", {{"avg", RoiMode::average}, {"max", RoiMode::max}});
   // Before opset 16 there was no half-pixel shift.
-  op.offset = onnx_enum<RoiOffset>(node, "coordinate_transformation_mode", node.opset < 16 ? "output_half_pixel" : "half_pixel", {{"half_pixel", RoiOffset::half_pixel}, {"output_half_pixel", RoiOffset::none}});
+  op.offset = onnx_enum<RoiOffset>(node, "coordinate_transformation_mode", node.opset < 16 ? "output_half_pixel" : "half_pixel",
+                                   {{"half_pixel", RoiOffset::half_pixel}, {"output_half_pixel", RoiOffset::none}});
   op.height = node.attr<int64_t>("output_height", 1);
   op.width = node.attr<int64_t>("output_width", 1);
   op.samples = node.attr<int64_t>("sampling_ratio", 0);

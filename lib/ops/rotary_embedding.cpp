@@ -21,7 +21,7 @@ std::vector<Value*> RotaryEmbedding::from_onnx(const OnnxNode& node) {
   const Expansion ex(node);
   Value *x = node.needed(0), *positions = node.needed(1);
   require(x->type.shape.has_rank() && (x->type.shape.rank() == 3 || x->type.shape.rank() == 4), ErrorKind::model, "expects three or four axes, got ",
-          x->type.text());
+          x->type);
   require(positions->type.shape.has_rank(), ErrorKind::model, "the rank of position_ids must be known");
   require(node.attr<int64_t>("is_packed_batching", 0) == 0, ErrorKind::model, "is_packed_batching is not supported");
   Rotary rotary;

@@ -18,7 +18,7 @@ class ScaleIndex {
       auto& extent = wanted[static_cast<size_t>(checked_axis(axis, static_cast<int64_t>(x.size())))];
       extent = blocks_ = extent / block + (extent % block != 0);
     }
-    require(scale == wanted, ErrorKind::model, "scales of shape ", Shape::of(scale).text(), " do not fit ", Shape::of(x).text());
+    require(scale == wanted, ErrorKind::model, "scales of shape ", Shape::of(scale), " do not fit ", Shape::of(x));
   }
   int64_t operator()(int64_t element) const {
     if (one_) return 0;

@@ -35,7 +35,7 @@ std::vector<Value*> Scaler::from_onnx(const OnnxNode& node) {
     if (list.empty()) return;
     const bool fits = list.size() == 1 || !shape.has_rank() ||
                       (shape.rank() > 0 && (!shape[shape.rank() - 1].is_number() || shape[shape.rank() - 1] == Dim(std::ssize(list))));
-    require(fits, ErrorKind::model, "attribute '", key, "' has ", list.size(), " entries for ", shape.text());
+    require(fits, ErrorKind::model, "attribute '", key, "' has ", list.size(), " entries for ", shape);
     Tensor t = Tensor::of<float>({std::ssize(list)}, list);
     y = node.add_op(Binary(fn), {y, node.constant(wide ? convert(t, DType::f64) : std::move(t))});
   };

@@ -13,7 +13,7 @@ std::vector<TensorType> ScatterElements::infer(const InferContext& in) const {
   require(!quant || reduction == ScatterReduction::none, ErrorKind::model, "combines quantized values");
   if (x.shape.has_rank()) checked_axis(axis, x.shape.rank());
   for (const TensorType* t : {&indices, &updates})
-    require(!x.shape.has_rank() || !t->shape.has_rank() || t->shape.rank() == x.shape.rank(), ErrorKind::model, "places ", t->shape.text(), " in ", x.shape.text());
+    require(!x.shape.has_rank() || !t->shape.has_rank() || t->shape.rank() == x.shape.rank(), ErrorKind::model, "places ", t->shape, " in ", x.shape);
   return {TensorType(x.dtype, x.shape, quant)};
 }
 
@@ -23,7 +23,8 @@ void ScatterElements::reference(Inputs in, Outputs out) const {
   require(indices.dims() == updates.dims() && indices.rank() == x.rank(), ErrorKind::model, "indices and updates differ in extents");
   auto strides = row_major_strides(x.dims());
   for (size_t a = 0; a < x.dims().size(); ++a)
-    require(a == along || indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices reach over axis ", a, ": ", indices.dims()[a], " of ", x.dims()[a]);
+    require(a == along || indices.dims()[a] <= x.dims()[a], ErrorKind::model, "indices reach over axis ", a, ": ", indices.dims()[a], " of ",
+            x.dims()[a]);
   const int64_t extent = x.dims()[along], stride = strides[along];
   strides[along] = 0;
   Tensor& y = allocated(out[0], x.dtype(), x.dims(), x.type().quant);

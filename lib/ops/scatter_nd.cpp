@@ -22,7 +22,7 @@ void ScatterND::reference(Inputs in, Outputs out) const {
   Dims wanted(indices.dims().begin(), indices.dims().end() - 1);
   const int64_t tuples = element_count(wanted);
   wanted.insert(wanted.end(), x.dims().begin() + depth, x.dims().end());
-  require(updates.dims() == wanted, ErrorKind::model, "updates ", updates.type().shape.text(), " where ", Shape::of(wanted).text(), " are needed");
+  require(updates.dims() == wanted, ErrorKind::model, "updates ", updates.type().shape, " where ", Shape::of(wanted), " are needed");
   Tensor& y = allocated(out[0], x.dtype(), x.dims(), x.type().quant);
   copy_all(x, y);
   const auto strides = row_major_strides(x.dims());

@@ -133,9 +133,8 @@ Value* add_score_transform(const OnnxNode& node, Value* scores, int64_t classes,
 
 Value* add_rows(const OnnxNode& node, Value* x) {
   const TensorType& type = x->type;
-  require(type.container == Container::tensor && is_numeric(type.dtype), ErrorKind::model, "takes numbers, not ", type.text());
-  require(!type.shape.has_rank() || type.shape.rank() == 1 || type.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ",
-          type.shape.text());
+  require(type.container == Container::tensor && is_numeric(type.dtype), ErrorKind::model, "takes numbers, not ", type);
+  require(!type.shape.has_rank() || type.shape.rank() == 1 || type.shape.rank() == 2, ErrorKind::model, "takes [F] or [N,F], not ", type.shape);
   if (type.dtype != DType::f32) {
     Cast cast;
     cast.to = DType::f32;

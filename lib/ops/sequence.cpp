@@ -9,7 +9,7 @@ namespace {
 
 const TensorType& sequence_type(const InferContext& in, size_t i) {
   const TensorType& t = in.type(i);
-  require(t.container == Container::sequence, ErrorKind::model, "input ", i, " must be a sequence, not ", t.text());
+  require(t.container == Container::sequence, ErrorKind::model, "input ", i, " must be a sequence, not ", t);
   return t;
 }
 
@@ -138,7 +138,9 @@ std::vector<TensorType> SequenceLength::infer(const InferContext& in) const {
   sequence_type(in, 0);
   return {TensorType(DType::i64, Shape{})};
 }
-void SequenceLength::reference(Inputs in, Outputs out) const { allocated(out[0], DType::i64, {}).set_int(0, static_cast<int64_t>(in[0]->items().size())); }
+void SequenceLength::reference(Inputs in, Outputs out) const {
+  allocated(out[0], DType::i64, {}).set_int(0, static_cast<int64_t>(in[0]->items().size()));
+}
 std::optional<OnnxForm> SequenceLength::to_onnx(const Node&) const { return OnnxForm{"SequenceLength", {}, ""}; }
 std::vector<Value*> SequenceLength::from_onnx(const OnnxNode& node) { return {node.add_op(SequenceLength{}, {node.needed(0)})}; }
 

@@ -8,7 +8,8 @@ namespace {
 
 void check_form(const SequenceMap& map, size_t inputs) {
   require(map.body != nullptr, ErrorKind::model, "the body is missing");
-  require(map.others >= 0 && inputs >= 1 && map.others <= static_cast<int64_t>(inputs) - 1, ErrorKind::model, "maps ", map.others, " of ", inputs, " inputs");
+  require(map.others >= 0 && inputs >= 1 && map.others <= static_cast<int64_t>(inputs) - 1, ErrorKind::model, "maps ", map.others, " of ", inputs,
+          " inputs");
   require(map.body->inputs.size() == inputs, ErrorKind::model, "the body takes ", map.body->inputs.size(), " values, ", inputs, " are given");
 }
 
@@ -16,11 +17,11 @@ void check_form(const SequenceMap& map, size_t inputs) {
 
 std::vector<TensorType> SequenceMap::infer(const InferContext& in) const {
   check_form(*this, in.size());
-  require(in.type(0).container == Container::sequence, ErrorKind::model, "expects a sequence, got ", in.type(0).text());
+  require(in.type(0).container == Container::sequence, ErrorKind::model, "expects a sequence, got ", in.type(0));
   const auto first_capture = static_cast<size_t>(others) + 1;
   auto types = body_output_types(*body, in, first_capture, first_capture);
   for (auto& t : types) {
-    require(t.container == Container::tensor, ErrorKind::model, "the body gives ", t.text());
+    require(t.container == Container::tensor, ErrorKind::model, "the body gives ", t);
     t.container = Container::sequence;
   }
   return types;

@@ -31,7 +31,7 @@ std::vector<Dim> equal_pieces(const Dim& extent, int64_t count) {
 void check_sum(const std::vector<Dim>& pieces, const Dim& extent) {
   Dim sum = 0;
   for (const Dim& p : pieces) sum = sum + checked_extent(p);
-  require(!sum.is_number() || !extent.is_number() || sum == extent, ErrorKind::model, "pieces of ", sum.text(), " in all do not make the extent ", extent.text());
+  require(!sum.is_number() || !extent.is_number() || sum == extent, ErrorKind::model, "pieces of ", sum, " in all do not make the extent ", extent);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ std::optional<std::vector<int64_t>> removed_axes(const Shape& x, const std::opti
   std::vector<int64_t> removed;
   if (axes) {
     removed = axis_indices(*axes, x.rank());
-    for (int64_t a : removed) require(!x[a].is_number() || x[a].number() == 1, ErrorKind::model, "cannot squeeze axis ", a, " of ", x.text());
+    for (int64_t a : removed) require(!x[a].is_number() || x[a].number() == 1, ErrorKind::model, "cannot squeeze axis ", a, " of ", x);
     return removed;
   }
   for (int64_t a = 0; a < x.rank(); ++a) {
@@ -50,7 +50,7 @@ std::vector<TensorType> Squeeze::infer(const InferContext& in) const {
     if (!axes) {
       const auto count = known_length(in.shape(1));
       if (!count) return {unranked};
-      require(*count <= x.shape.rank(), ErrorKind::model, "squeezes ", *count, " axes of ", x.shape.text());
+      require(*count <= x.shape.rank(), ErrorKind::model, "squeezes ", *count, " axes of ", x.shape);
       return {TensorType(x.dtype, Shape::unknown(x.shape.rank() - *count), moved_quant(x))};
     }
   }

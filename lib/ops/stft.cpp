@@ -23,16 +23,19 @@ std::vector<TensorType> Stft::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   visit_float(x.dtype, [](auto) {});
   if (!x.shape.has_rank()) return {TensorType(x.dtype, Shape::unknown(4))};
-  require(x.shape.rank() == 2 || x.shape.rank() == 3, ErrorKind::model, "the signal has shape ", x.shape.text());
-  if (in.has(2)) require(in.dtype(2) == x.dtype && (!in.shape(2).has_rank() || in.shape(2).rank() == 1), ErrorKind::model, "the window is ", in.type(2).text());
+  require(x.shape.rank() == 2 || x.shape.rank() == 3, ErrorKind::model, "the signal has shape ", x.shape);
+  if (in.has(2))
+    require(in.dtype(2) == x.dtype && (!in.shape(2).has_rank() || in.shape(2).rank() == 1), ErrorKind::model, "the window is ", in.type(2));
   const Dim parts = x.shape.rank() == 3 ? x.shape[2] : Dim(1);
-  if (const auto p = parts.maybe()) require(*p == 1 || (*p == 2 && sides == Sides::two), ErrorKind::model, "the signal's last extent is ", *p, "; one-sided spectra are of real signals");
+  if (const auto p = parts.maybe())
+    require(*p == 1 || (*p == 2 && sides == Sides::two), ErrorKind::model, "the signal's last extent is ", *p,
+            "; one-sided spectra are of real signals");
   const Dim window = in.has(2) ? (in.shape(2).has_rank() ? in.shape(2)[0] : Dim::unknown()) : x.shape[1];
   const Dim step = scalar(in, 1, Dim::unknown()), length = scalar(in, 3, window);
   if (const auto s = step.maybe()) require(*s >= 1, ErrorKind::model, "frame_step is ", *s);
   if (const auto l = length.maybe()) require(*l >= 1, ErrorKind::model, "frame_length is ", *l);
   const Dim rest = x.shape[1] - length;
-  if (const auto r = rest.maybe()) require(*r >= 0, ErrorKind::model, "a frame of ", length.text(), " does not fit a signal of ", x.shape[1].text());
+  if (const auto r = rest.maybe()) require(*r >= 0, ErrorKind::model, "a frame of ", length, " does not fit a signal of ", x.shape[1]);
   const Dim frames = step.is_number() ? rest / step + 1 : Dim::unknown();
   return {TensorType(x.dtype, Shape{x.shape[0], frames, sides == Sides::one ? length / 2 + 1 : length, 2})};
 }

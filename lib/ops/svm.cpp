@@ -63,8 +63,8 @@ Dim check_svm_types(const InferContext& in) {
   for (size_t i = 0; i < in.size(); ++i)
     if (in.has(i)) require(plain_tensor(in, i).dtype == DType::f32, ErrorKind::model, "input ", i, " is ", info(in.dtype(i)).name, ", not f32");
   const Shape &x = in.shape(0), &vectors = in.shape(1);
-  require(!x.has_rank() || x.rank() == 2, ErrorKind::model, "takes rows [N,F], not ", x.text());
-  require(!vectors.has_rank() || vectors.rank() == 2, ErrorKind::model, "the support vectors are ", vectors.text());
+  require(!x.has_rank() || x.rank() == 2, ErrorKind::model, "takes rows [N,F], not ", x);
+  require(!vectors.has_rank() || vectors.rank() == 2, ErrorKind::model, "the support vectors are ", vectors);
   if (x.has_rank() && vectors.has_rank()) agreed(x[1], vectors[1]);
   return x.has_rank() ? x[0] : Dim::unknown();
 }
@@ -79,7 +79,7 @@ void SvmRegressor::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &vectors = *in[1];
   const auto coefficients = in[2]->data<float>(), rho = in[3]->data<float>();
   require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1] && in[2]->elements() == vectors.dims()[0] && !rho.empty(),
-          ErrorKind::model, "the support vectors are ", vectors.type().text(), " for ", x.type().text());
+          ErrorKind::model, "the support vectors are ", vectors.type(), " for ", x.type());
   const auto features = static_cast<size_t>(x.dims()[1]);
   const auto y = allocated(out[0], DType::f32, {x.dims()[0], 1}).data<float>();
   const SvmKernel k{kernel, gamma, coef0, degree};

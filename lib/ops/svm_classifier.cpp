@@ -101,8 +101,8 @@ std::vector<TensorType> SvmClassifier::infer(const InferContext& in) const {
 
 void SvmClassifier::reference(Inputs in, Outputs out) const {
   const Tensor &x = *in[0], &vectors = *in[1];
-  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1], ErrorKind::model, "the support vectors are ",
-          vectors.type().text(), " for ", x.type().text());
+  require(x.rank() == 2 && vectors.rank() == 2 && x.dims()[1] == vectors.dims()[1], ErrorKind::model, "the support vectors are ", vectors.type(),
+          " for ", x.type());
   const auto list = [&](size_t i) { return i < in.size() && in[i] ? in[i]->data<float>() : std::span<const float>{}; };
   const bool probable = in.size() > 5 && in[4] && in[5];
   Machine m{vectors_per_class.size(), static_cast<size_t>(vectors.dims()[0]), {0}, list(2), list(3), list(4), list(5)};

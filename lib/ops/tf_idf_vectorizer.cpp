@@ -16,15 +16,16 @@ constexpr int64_t kMostColumns = INT32_MAX;
 int64_t checked_columns(const TfIdfVectorizer& op) {
   require(op.pool_ints.empty() || op.pool_strings.empty(), ErrorKind::model, "has a pool of integers and one of strings");
   const auto pool = static_cast<int64_t>(op.pool_ints.size() + op.pool_strings.size());
-  require(op.min_length >= 1 && op.max_length >= op.min_length && op.max_skip >= 0, ErrorKind::model, "n-grams of length ", op.min_length, " to ", op.max_length, " with ",
-          op.max_skip, " skipped");
-  require(op.max_length <= static_cast<int64_t>(op.ngram_counts.size()), ErrorKind::model, "counts the n-grams up to length ", op.ngram_counts.size(), " only");
+  require(op.min_length >= 1 && op.max_length >= op.min_length && op.max_skip >= 0, ErrorKind::model, "n-grams of length ", op.min_length, " to ",
+          op.max_length, " with ", op.max_skip, " skipped");
+  require(op.max_length <= static_cast<int64_t>(op.ngram_counts.size()), ErrorKind::model, "counts the n-grams up to length ", op.ngram_counts.size(),
+          " only");
   size_t ngrams = 0;
   for (size_t i = 0; i < op.ngram_counts.size(); ++i) {
     const int64_t begin = op.ngram_counts[i], end = i + 1 < op.ngram_counts.size() ? op.ngram_counts[i + 1] : pool;
     const auto length = static_cast<int64_t>(i) + 1;
-    require(begin >= 0 && begin <= end && end <= pool && (end - begin) % length == 0, ErrorKind::model, "the n-grams of length ", length, " lie at ", begin, " to ", end,
-            " of a pool of ", pool);
+    require(begin >= 0 && begin <= end && end <= pool && (end - begin) % length == 0, ErrorKind::model, "the n-grams of length ", length, " lie at ",
+            begin, " to ", end, " of a pool of ", pool);
     ngrams += static_cast<size_t>((end - begin) / length);
   }
   require(op.ngram_indexes.size() == ngrams, ErrorKind::model, op.ngram_indexes.size(), " columns for ", ngrams, " n-grams");
@@ -38,7 +39,7 @@ int64_t checked_columns(const TfIdfVectorizer& op) {
 }
 
 template <class E>
-using Ngrams = std::map<std::vector<E>, size_t>;      // n-gram -> its number in the pool
+using Ngrams = std::map<std::vector<E>, size_t>;  // n-gram -> its number in the pool
 
 template <class E>
 Ngrams<E> ngrams_of(const TfIdfVectorizer& op, const std::vector<E>& pool) {
@@ -92,9 +93,10 @@ std::vector<TensorType> TfIdfVectorizer::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
   const int64_t columns = checked_columns(*this);
   require(x.dtype == DType::string || x.dtype == DType::i32 || x.dtype == DType::i64, ErrorKind::model, "counts n-grams of ", info(x.dtype).name);
-  require(x.dtype == DType::string ? pool_ints.empty() : pool_strings.empty(), ErrorKind::model, "the pool holds another type than ", info(x.dtype).name);
+  require(x.dtype == DType::string ? pool_ints.empty() : pool_strings.empty(), ErrorKind::model, "the pool holds another type than ",
+          info(x.dtype).name);
   if (!x.shape.has_rank()) return {TensorType(DType::f32, Shape::unranked())};
-  require(x.shape.rank() == 1 || x.shape.rank() == 2, ErrorKind::model, "takes [c] or [n,c], not ", x.shape.text());
+  require(x.shape.rank() == 1 || x.shape.rank() == 2, ErrorKind::model, "takes [c] or [n,c], not ", x.shape);
   return {TensorType(DType::f32, x.shape.rank() == 1 ? Shape{columns} : Shape{x.shape[0], columns})};
 }
 
@@ -110,8 +112,12 @@ void TfIdfVectorizer::reference(Inputs in, Outputs out) const {
 std::optional<OnnxForm> TfIdfVectorizer::to_onnx(const Node&) const {
   static constexpr std::string_view kModes[] = {"TF", "IDF", "TFIDF"};
   OnnxForm form{"TfIdfVectorizer",
-                {{"mode", std::string(kModes[static_cast<size_t>(weight)])}, {"min_gram_length", min_length}, {"max_gram_length", max_length}, {"max_skip_count", max_skip},
-                 {"ngram_counts", ngram_counts}, {"ngram_indexes", ngram_indexes}},
+                {{"mode", std::string(kModes[static_cast<size_t>(weight)])},
+                 {"min_gram_length", min_length},
+                 {"max_gram_length", max_length},
+                 {"max_skip_count", max_skip},
+                 {"ngram_counts", ngram_counts},
+                 {"ngram_indexes", ngram_indexes}},
                 ""};
   if (pool_strings.empty()) form.attributes["pool_int64s"] = pool_ints;
   else form.attributes["pool_strings"] = pool_strings;

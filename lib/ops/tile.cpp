@@ -7,13 +7,13 @@
 namespace onecard {
 
 std::vector<TensorType> Tile::infer(const InferContext& in) const {
-  in.type(1);                                         // raises when it is missing
+  in.type(1);  // raises when it is missing
   const TensorType& x = tensor_type(in, 0);
   const auto quant = moved_quant(x);
   if (!x.shape.has_rank()) return {TensorType(x.dtype, Shape::unranked(), quant)};
   const auto repeats = in.contents(1);
   if (!repeats) return {TensorType(x.dtype, Shape::unknown(x.shape.rank()), quant)};
-  require(static_cast<int64_t>(repeats->size()) == x.shape.rank(), ErrorKind::model, repeats->size(), " repeats for ", x.shape.text());
+  require(static_cast<int64_t>(repeats->size()) == x.shape.rank(), ErrorKind::model, repeats->size(), " repeats for ", x.shape);
   Shape shape = x.shape;
   for (int64_t a = 0; a < shape.rank(); ++a) shape[a] = shape[a] * checked_extent((*repeats)[static_cast<size_t>(a)]);
   return {TensorType(x.dtype, shape, quant)};

@@ -9,7 +9,7 @@ namespace onecard {
 std::vector<TensorType> Trilu::infer(const InferContext& in) const {
   const TensorType& x = tensor_type(in, 0);
   require(!x.quant, ErrorKind::model, "cuts a quantized value");
-  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects matrices, got ", x.shape.text());
+  require(!x.shape.has_rank() || x.shape.rank() >= 2, ErrorKind::model, "expects matrices, got ", x.shape);
   if (in.has(1)) require(is_integer(tensor_type(in, 1).dtype), ErrorKind::model, "k must be an integer");
   return {x};
 }

@@ -13,7 +13,9 @@ namespace {
 
 bool is_float_test(Fn f) { return f == Fn::isnan || f == Fn::isinf; }
 // Functions that ONNX defines on integers too; the last two there mean the result in f32, cut to an integer.
-bool takes_integers(Fn f) { return f == Fn::relu || f == Fn::abs || f == Fn::neg || f == Fn::sign || f == Fn::square || f == Fn::erf || f == Fn::shrink; }
+bool takes_integers(Fn f) {
+  return f == Fn::relu || f == Fn::abs || f == Fn::neg || f == Fn::sign || f == Fn::square || f == Fn::erf || f == Fn::shrink;
+}
 // Functions whose result has the scale of its input: they can be done on the stored integers.
 bool keeps_scale(Fn f) { return f == Fn::identity || f == Fn::relu || f == Fn::clip; }
 
@@ -26,7 +28,8 @@ T integer_function(const Activation& f, T x) {
     case Fn::sign: return x > 0 ? T{1} : x == 0 ? T{0} : static_cast<T>(-1);
     case Fn::bitwise_not: return wrap<T>(~static_cast<uint64_t>(x));
     case Fn::square: return wrap<T>(static_cast<uint64_t>(x) * static_cast<uint64_t>(x));
-    case Fn::erf: case Fn::shrink: return narrow<T>(static_cast<double>(static_cast<float>(apply(f, static_cast<double>(x)))));
+    case Fn::erf:
+    case Fn::shrink: return narrow<T>(static_cast<double>(static_cast<float>(apply(f, static_cast<double>(x)))));
     default: fail(ErrorKind::internal, "no integer form of ", kFnNames[static_cast<size_t>(f.fn)]);
   }
 }
@@ -66,13 +69,13 @@ void on_codes(const Activation& f, const Tensor& x, Tensor& y) {
 std::vector<TensorType> Unary::infer(const InferContext& in) const {
   const TensorType& x = in.type(0);
   if (f.fn == Fn::identity) return {x};
-  require(x.container == Container::tensor, ErrorKind::model, "expects a tensor, got ", x.text());
+  require(x.container == Container::tensor, ErrorKind::model, "expects a tensor, got ", x);
   if (x.quant) {
     require(keeps_scale(f.fn) && x.quant->axis < 0 && x.quant->block == 0 && info(x.dtype).bits >= 8, ErrorKind::model,
-            kFnNames[static_cast<size_t>(f.fn)], " is not defined on ", x.text());
+            kFnNames[static_cast<size_t>(f.fn)], " is not defined on ", x);
     return {x};
   }
-  const bool fits = f.fn == Fn::logical_not ? x.dtype == DType::boolean
+  const bool fits = f.fn == Fn::logical_not   ? x.dtype == DType::boolean
                     : f.fn == Fn::bitwise_not ? is_byte_integer(x.dtype)
                     : is_float_test(f.fn)     ? is_float(x.dtype)
                                               : is_arithmetic_float(x.dtype) || (takes_integers(f.fn) && is_byte_integer(x.dtype));
@@ -98,7 +101,8 @@ void Unary::reference(Inputs in, Outputs out) const {
   const Tensor& x = *in[0];
   Tensor& y = out[0];
   if (f.fn == Fn::identity) return copy_value(x, y);
-  if (!y.has_value() || y.dims() != x.dims()) y = Tensor(TensorType(is_float_test(f.fn) ? DType::boolean : x.dtype(), Shape::of(x.dims()), x.type().quant));
+  if (!y.has_value() || y.dims() != x.dims())
+    y = Tensor(TensorType(is_float_test(f.fn) ? DType::boolean : x.dtype(), Shape::of(x.dims()), x.type().quant));
   if (x.type().quant) return on_codes(f, x, y);
   if (is_float_test(f.fn)) return float_tests(f, x, y.data<bool>());
   if (f.fn == Fn::logical_not) {

@@ -22,15 +22,16 @@ void check_window(const Window& w, int64_t spatial) {
 }
 
 void check_kernel_extent(const Dim& kernel) {
-  if (const auto k = kernel.maybe()) require(*k >= 1 && *k <= kWindowLimit, ErrorKind::model, "a kernel extent is ", *k, "; it must be 1 to ", kWindowLimit);
+  if (const auto k = kernel.maybe())
+    require(*k >= 1 && *k <= kWindowLimit, ErrorKind::model, "a kernel extent is ", *k, "; it must be 1 to ", kWindowLimit);
 }
 
 Dim window_extent(const Window& w, size_t i, const Dim& in, const Dim& kernel) {
   if (w.auto_pad == AutoPad::same_upper || w.auto_pad == AutoPad::same_lower) return ceil_div(in, w.stride(i));
   const Dim room = in + Dim(w.pad_begin(i) + w.pad_end(i)) - ((kernel - 1) * Dim(w.dilation(i)) + 1);
   if (const auto r = room.maybe())
-    require(*r >= 0, ErrorKind::model, "a window of ", kernel.text(), " with dilation ", w.dilation(i), " does not fit extent ", in.text(), " with pads ", w.pad_begin(i), " and ",
-            w.pad_end(i));
+    require(*r >= 0, ErrorKind::model, "a window of ", kernel, " with dilation ", w.dilation(i), " does not fit extent ", in, " with pads ",
+            w.pad_begin(i), " and ", w.pad_end(i));
   return room / Dim(w.stride(i)) + 1;
 }
 
@@ -57,8 +58,11 @@ ConvGeometry window_geometry(const Window& w, const Dims& spatial, const Dims& k
 Dims spatial_extents(const Dims& dims) { return Dims(dims.begin() + 2, dims.end()); }
 
 AutoPad onnx_auto_pad(const OnnxNode& node) {
-  static constexpr std::pair<std::string_view, AutoPad> kNames[] = {
-      {"NOTSET", AutoPad::notset}, {"", AutoPad::notset}, {"SAME_UPPER", AutoPad::same_upper}, {"SAME_LOWER", AutoPad::same_lower}, {"VALID", AutoPad::valid}};
+  static constexpr std::pair<std::string_view, AutoPad> kNames[] = {{"NOTSET", AutoPad::notset},
+                                                                    {"", AutoPad::notset},
+                                                                    {"SAME_UPPER", AutoPad::same_upper},
+                                                                    {"SAME_LOWER", AutoPad::same_lower},
+                                                                    {"VALID", AutoPad::valid}};
   const auto name = node.attr<std::string>("auto_pad", "NOTSET");
   for (const auto& [text, value] : kNames)
     if (name == text) return value;
@@ -74,10 +78,12 @@ std::vector<int64_t> onnx_list(const OnnxNode& node, std::string_view key, int64
 void check_kernel_shape(const OnnxNode& node, const Shape& weight) {
   if (!node.has("kernel_shape") || !weight.has_rank()) return;
   const auto kernel = node.attr<std::vector<int64_t>>("kernel_shape", {});
-  require(static_cast<int64_t>(kernel.size()) + 2 == weight.rank(), ErrorKind::model, "kernel_shape has ", kernel.size(), " numbers for a weight of shape ", weight.text());
+  require(static_cast<int64_t>(kernel.size()) + 2 == weight.rank(), ErrorKind::model, "kernel_shape has ", kernel.size(),
+          " numbers for a weight of shape ", weight);
   for (size_t i = 0; i < kernel.size(); ++i) {
     const auto have = weight[static_cast<int64_t>(i) + 2].maybe();
-    require(!have || *have == kernel[i], ErrorKind::model, "kernel_shape says ", kernel[i], " along spatial axis ", i, ", the weight's shape is ", weight.text());
+    require(!have || *have == kernel[i], ErrorKind::model, "kernel_shape says ", kernel[i], " along spatial axis ", i, ", the weight's shape is ",
+            weight);
   }
 }
 

@@ -232,8 +232,8 @@ void Executor::take_results(Prepared& p, Run& run, size_t index, std::vector<Ten
     require(p.plan.buffers[b].kind == BufferKind::pool, ErrorKind::internal, "a result that depends on data has a planned buffer");
     const TensorType& declared = s.node->outputs[i]->type;
     if (declared.is_static() && declared.dtype != DType::string)
-      require(out[i].type().shape == declared.shape && out[i].dtype() == declared.dtype, ErrorKind::model, "gives ", out[i].type().text(), " where ",
-              declared.text(), " was inferred");
+      require(out[i].type().shape == declared.shape && out[i].dtype() == declared.dtype, ErrorKind::model, "gives ", out[i].type(), " where ",
+              declared, " was inferred");
     run.charges[b] = {};
     run.pool[b] = Tensor();
     if (!shared_->account->counts(out[i])) run.charges[b] = shared_->account->take(Holds::pool, tensor_bytes(out[i]));

@@ -33,7 +33,7 @@ std::set<std::string> symbols_of(const Graph& graph) {
 void solve(const Value& input, const Dims& shape, SymbolValues& known) {
   const Shape& declared = input.type.shape;
   require(declared.has_rank() && declared.rank() == static_cast<int64_t>(shape.size()), ErrorKind::usage, "--shape ", input.name, ": the input is ",
-          input.type.text());
+          input.type);
   for (int64_t i = 0; i < declared.rank(); ++i) {
     const int64_t n = shape[static_cast<size_t>(i)];
     const Dim d = declared[i].bind(known);

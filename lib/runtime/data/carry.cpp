@@ -18,7 +18,7 @@ void apply_carry(const Carry& carry, const Graph& graph, size_t index, const std
       for (int64_t axis = 0; fits && axis < to.shape.rank(); ++axis)
         fits = !from.shape[axis].is_number() || !to.shape[axis].is_number() || from.shape[axis] == to.shape[axis];
     }
-    require(fits, ErrorKind::usage, "--carry ", out, "=", in, ": the output is ", from.text(), ", the input takes ", to.text());
+    require(fits, ErrorKind::usage, "--carry ", out, "=", in, ": the output is ", from, ", the input takes ", to);
     const bool starts = std::find(carry.starts.begin(), carry.starts.end(), index) != carry.starts.end();
     if (starts || previous_outputs.empty()) continue;
     sample.inputs[static_cast<size_t>(i - graph.inputs.begin())] = previous_outputs[static_cast<size_t>(o - graph.outputs.begin())].clone();

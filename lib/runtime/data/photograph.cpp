@@ -52,7 +52,8 @@ std::vector<std::pair<std::string, std::string>> split_spec(const std::string& s
 int64_t parse_size(const std::string& key, const std::string& text) {
   int64_t v = 0;
   const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), v);
-  require(code == std::errc() && stop == text.data() + text.size() && v > 0 && v <= 16384, ErrorKind::usage, "--preprocess ", key, "=", text, ": expected a size in pixels");
+  require(code == std::errc() && stop == text.data() + text.size() && v > 0 && v <= 16384, ErrorKind::usage, "--preprocess ", key, "=", text,
+          ": expected a size in pixels");
   return v;
 }
 
@@ -64,20 +65,22 @@ bool second_of(const std::string& key, const std::string& value, const char* fir
 
 struct Picture {
   int64_t height = 0, width = 0;
-  std::vector<float> rgb;                             // interleaved, 0 to 255
+  std::vector<float> rgb;  // interleaved, 0 to 255
 };
 
-constexpr int64_t kMostPixels = int64_t{1} << 26;     // a file of a few bytes may claim any number
+constexpr int64_t kMostPixels = int64_t{1} << 26;  // a file of a few bytes may claim any number
 
 Picture load(const Path& path) {
   const auto file = MappedFile::open(path);
   int w = 0, h = 0, channels = 0;
   require(file->bytes().size() < (size_t{1} << 30), ErrorKind::io, "the picture is too large");
-  const bool known = stbi_info_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels) != 0;
+  const bool known =
+      stbi_info_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels) != 0;
   require(known, ErrorKind::io, "not a picture that can be read: ", stbi_failure_reason());
   require(int64_t{w} * h <= kMostPixels, ErrorKind::io, "the picture has ", w, "x", h, " pixels, at most ", kMostPixels, " are read");
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels, 3), stbi_image_free);
+      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file->bytes().data()), static_cast<int>(file->bytes().size()), &w, &h, &channels, 3),
+      stbi_image_free);
   require(pixels != nullptr, ErrorKind::io, "not a picture that can be read: ", stbi_failure_reason());
   Picture p{h, w, {}};
   p.rgb.assign(pixels.get(), pixels.get() + static_cast<size_t>(w) * static_cast<size_t>(h) * 3);
@@ -115,7 +118,8 @@ Picture resize(const Picture& p, int64_t height, int64_t width) {
       for (int64_t c = 0; c < 3; ++c) {
         double v = 0;
         const Taps& t = columns[static_cast<size_t>(x)];
-        for (size_t k = 0; k < t.weight.size(); ++k) v += t.weight[k] * p.rgb[static_cast<size_t>((y * p.width + t.first + static_cast<int64_t>(k)) * 3 + c)];
+        for (size_t k = 0; k < t.weight.size(); ++k)
+          v += t.weight[k] * p.rgb[static_cast<size_t>((y * p.width + t.first + static_cast<int64_t>(k)) * 3 + c)];
         wide.rgb[static_cast<size_t>((y * width + x) * 3 + c)] = std::round(static_cast<float>(v));
       }
   Picture out{height, width, std::vector<float>(static_cast<size_t>(height * width * 3))};
@@ -123,7 +127,8 @@ Picture resize(const Picture& p, int64_t height, int64_t width) {
     for (int64_t i = 0; i < width * 3; ++i) {
       double v = 0;
       const Taps& t = rows[static_cast<size_t>(y)];
-      for (size_t k = 0; k < t.weight.size(); ++k) v += t.weight[k] * wide.rgb[static_cast<size_t>((t.first + static_cast<int64_t>(k)) * width * 3 + i)];
+      for (size_t k = 0; k < t.weight.size(); ++k)
+        v += t.weight[k] * wide.rgb[static_cast<size_t>((t.first + static_cast<int64_t>(k)) * width * 3 + i)];
       out.rgb[static_cast<size_t>(y * width * 3 + i)] = std::round(static_cast<float>(v));
     }
   return out;
@@ -132,8 +137,7 @@ Picture resize(const Picture& p, int64_t height, int64_t width) {
 Picture crop(const Picture& p, int64_t height, int64_t width) {
   Picture out{height, width, std::vector<float>(static_cast<size_t>(height * width * 3))};
   const int64_t top = (p.height - height) / 2, left = (p.width - width) / 2;
-  for (int64_t y = 0; y < height; ++y)
-    std::copy_n(p.rgb.begin() + ((top + y) * p.width + left) * 3, width * 3, out.rgb.begin() + y * width * 3);
+  for (int64_t y = 0; y < height; ++y) std::copy_n(p.rgb.begin() + ((top + y) * p.width + left) * 3, width * 3, out.rgb.begin() + y * width * 3);
   return out;
 }
 
@@ -142,7 +146,10 @@ Picture crop(const Picture& p, int64_t height, int64_t width) {
 Preprocess parse_preprocess(const std::string& spec) {
   Preprocess p;
   if (spec == "unit") return p;
-  if (spec == "raw") { p.scale = 1; return p; }
+  if (spec == "raw") {
+    p.scale = 1;
+    return p;
+  }
   if (spec == "imagenet") {
     p.resize = 256, p.crop = 224;
     p.mean = {0.485f, 0.456f, 0.406f}, p.std = {0.229f, 0.224f, 0.225f};
@@ -158,7 +165,8 @@ Preprocess parse_preprocess(const std::string& spec) {
     else if (key == "scale") {
       const size_t slash = value.find("1/");
       p.scale = slash == 0 ? 1 / parse_floats(key, value.substr(2))[0] : parse_floats(key, value)[0];
-    } else fail(ErrorKind::usage, "--preprocess ", key, "=", value, ": there is no key '", key, "'; keys: resize, crop, color, layout, mean, std, scale");
+    } else
+      fail(ErrorKind::usage, "--preprocess ", key, "=", value, ": there is no key '", key, "'; keys: resize, crop, color, layout, mean, std, scale");
   }
   return p;
 }
@@ -168,12 +176,14 @@ Tensor read_photograph(const Path& path, const Preprocess& how, const Value& inp
   const Shape& shape = input.type.shape;
   const DType dtype = input.type.dtype;
   const bool takes = dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f64 || dtype == DType::u8;
-  require(takes && shape.has_rank() && shape.rank() == 4, ErrorKind::usage, "a photograph cannot feed '", input.name, "' of type ", input.type.text());
-  require(dtype != DType::u8 || how.scale == 1, ErrorKind::usage, "'", input.name, "' takes whole numbers from 0 to 255: --preprocess raw, or scale=1");
+  require(takes && shape.has_rank() && shape.rank() == 4, ErrorKind::usage, "a photograph cannot feed '", input.name, "' of type ", input.type);
+  require(dtype != DType::u8 || how.scale == 1, ErrorKind::usage, "'", input.name,
+          "' takes whole numbers from 0 to 255: --preprocess raw, or scale=1");
   Picture p = load(path);
   const int64_t h_axis = how.nhwc ? 1 : 2, channels = shape[how.nhwc ? 3 : 1].maybe().value_or(3);
   require(channels == 3 || channels == 1, ErrorKind::usage, "a photograph has 3 colours, '", input.name, "' takes ", channels, " channels");
-  const int64_t height = how.crop ? how.crop : shape[h_axis].maybe().value_or(p.height), width = how.crop ? how.crop : shape[h_axis + 1].maybe().value_or(p.width);
+  const int64_t height = how.crop ? how.crop : shape[h_axis].maybe().value_or(p.height),
+                width = how.crop ? how.crop : shape[h_axis + 1].maybe().value_or(p.width);
   if (how.resize) {
     const double factor = static_cast<double>(how.resize) / static_cast<double>(std::min(p.height, p.width));
     const auto scaled = [&](int64_t n) { return std::max(how.resize, static_cast<int64_t>(static_cast<double>(n) * factor)); };
@@ -197,7 +207,8 @@ Tensor read_photograph(const Path& path, const Preprocess& how, const Value& inp
   if (dtype == DType::f32) return t;
   if (dtype != DType::u8) return convert(t, dtype);
   Tensor whole(DType::u8, t.dims());
-  std::ranges::transform(out, whole.data<uint8_t>().begin(), [](float v) { return static_cast<uint8_t>(std::lround(std::fmin(std::fmax(v, 0.0f), 255.0f))); });
+  std::ranges::transform(out, whole.data<uint8_t>().begin(),
+                         [](float v) { return static_cast<uint8_t>(std::lround(std::fmin(std::fmax(v, 0.0f), 255.0f))); });
   return whole;
 }
 

@@ -16,14 +16,14 @@ namespace {
 void check_sizes(const Value& input, const Tensor& t, const SampleOptions& options) {
   if (!t.has_value() || t.type().container != Container::tensor) return;
   if (const auto shape = options.shapes.find(input.name); shape != options.shapes.end())
-    require(shape->second == t.dims(), ErrorKind::usage, "input '", input.name, "' is ", t.type().text(), ", --shape says ", Shape::of(shape->second).text());
+    require(shape->second == t.dims(), ErrorKind::usage, "input '", input.name, "' is ", t.type(), ", --shape says ", Shape::of(shape->second));
   if (!input.type.shape.has_rank()) return;
   SymbolValues given;
   for (const auto& [name, value] : options.dims) given[symbol_name(name)] = value;
   const Shape wanted = input.type.shape.bind(given);
   for (int64_t i = 0; i < wanted.rank(); ++i)
-    require(!wanted[i].is_number() || wanted[i].number() == t.dims()[static_cast<size_t>(i)], ErrorKind::usage, "input '", input.name, "' is ", t.type().text(), ", with --dim it would be ",
-            wanted.text());
+    require(!wanted[i].is_number() || wanted[i].number() == t.dims()[static_cast<size_t>(i)], ErrorKind::usage, "input '", input.name, "' is ",
+            t.type(), ", with --dim it would be ", wanted);
 }
 
 std::string lower_extension(const Path& p) {
@@ -78,7 +78,8 @@ SampleSource::SampleSource(const Graph& graph, SampleOptions options) : graph_(g
   }
   for (const auto& [name, path] : options_.inputs)
     require(input_named(graph, name) != nullptr, ErrorKind::usage, "--input ", name, ": the model has no such input; it has ", input_names(graph));
-  places_.push_back({options_.inputs.empty() ? Form::random : Form::files, {}, options_.random_seed ? "random-" + std::to_string(*options_.random_seed) : "input"});
+  places_.push_back(
+      {options_.inputs.empty() ? Form::random : Form::files, {}, options_.random_seed ? "random-" + std::to_string(*options_.random_seed) : "input"});
 }
 
 void SampleSource::find_places(const Path& data) {
@@ -105,7 +106,8 @@ void SampleSource::find_places(const Path& data) {
   for (const auto& e : entries)
     if (is_photograph(e)) places_.push_back({Form::photograph, e, e.stem().string()});
   require(!places_.empty(), ErrorKind::usage, "'", data.string(), "' holds no samples: no input_0.pb, .npz or photographs");
-  require(options_.preprocess.has_value(), ErrorKind::usage, "'", data.string(), "' holds photographs: say with --preprocess how they become tensors");
+  require(options_.preprocess.has_value(), ErrorKind::usage, "'", data.string(),
+          "' holds photographs: say with --preprocess how they become tensors");
   require(graph_.inputs.size() == 1, ErrorKind::usage, "photographs can feed a model of one input; this one has ", input_names(graph_));
 }
 
@@ -130,7 +132,8 @@ Sample SampleSource::read(size_t i) const {
     case Form::files: s = read_files(place); break;
     case Form::photograph: s.inputs.push_back(read_photograph(place.path, *options_.preprocess, *graph_.inputs[0])); break;
     case Form::random:
-      for (size_t k = 0; k < graph_.inputs.size(); ++k) s.inputs.push_back(random_tensor(options_.random_types.at(k), options_.random_seed.value_or(0) + k));
+      for (size_t k = 0; k < graph_.inputs.size(); ++k)
+        s.inputs.push_back(random_tensor(options_.random_types.at(k), options_.random_seed.value_or(0) + k));
       break;
   }
   s.name = place.name;
@@ -157,7 +160,8 @@ Sample SampleSource::read_pb_folder(const Place& place) const {
     s.inputs[at] = std::move(read.tensor);
     filled[at] = true;
   }
-  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no input_", i, ".pb for '", graph_.inputs[i]->name, "'");
+  for (size_t i = 0; i < filled.size(); ++i)
+    require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no input_", i, ".pb for '", graph_.inputs[i]->name, "'");
   for (size_t i = 0; i < graph_.outputs.size(); ++i) {
     const Path file = place.path / ("output_" + std::to_string(i) + ".pb");
     if (!std::filesystem::exists(file)) break;
@@ -184,7 +188,9 @@ Sample SampleSource::read_npz_sample(const Place& place) const {
         break;
       }
   }
-  for (size_t i = 0; i < filled.size(); ++i) require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no array '", graph_.inputs[i]->name, "'; the model's inputs are ", input_names(graph_));
+  for (size_t i = 0; i < filled.size(); ++i)
+    require(filled[i], ErrorKind::usage, "'", place.path.string(), "' has no array '", graph_.inputs[i]->name, "'; the model's inputs are ",
+            input_names(graph_));
   return s;
 }
 
@@ -204,14 +210,16 @@ Tensor read_tensor_file(const Path& path, const Value& input, const std::optiona
   if (e == ".npy") return read_npy(MappedFile::open(path)->bytes());
   if (e == ".pb") return read_tensor_pb(path, input.type.container).tensor;
   if (is_photograph(path)) {
-    require(how.has_value(), ErrorKind::usage, "a photograph needs --preprocess, which says how it becomes a tensor: imagenet, unit (0 to 1), raw (0 to 255) or resize=256,crop=224,…");
+    require(how.has_value(), ErrorKind::usage,
+            "a photograph needs --preprocess, which says how it becomes a tensor: imagenet, unit (0 to 1), raw (0 to 255) or resize=256,crop=224,…");
     return read_photograph(path, *how, input);
   }
   require(e == ".bin", ErrorKind::usage, "inputs are read from .npy, .pb, .bin, .png and .jpg");
   require(input.type.is_static(), ErrorKind::usage, "raw bytes for '", input.name, "' need its shape: --shape ", input.name, ":…");
   const auto file = MappedFile::open(path);
   Tensor t(input.type);
-  require(static_cast<int64_t>(file->bytes().size()) == t.bytes(), ErrorKind::io, "the file has ", file->bytes().size(), " bytes, ", input.type.text(), " needs ", t.bytes());
+  require(static_cast<int64_t>(file->bytes().size()) == t.bytes(), ErrorKind::io, "the file has ", file->bytes().size(), " bytes, ", input.type,
+          " needs ", t.bytes());
   std::memcpy(t.raw(), file->bytes().data(), file->bytes().size());
   normalize_booleans(t);
   return t;
