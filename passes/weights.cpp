@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/parallel.h"
 #include "lib/ops/arithmetic.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/conv_transpose.h"
@@ -16,6 +17,8 @@
 namespace onecard {
 
 namespace {
+
+constexpr int64_t kLeastElements = 1 << 16;  // that are worth a thread
 
 // Whether nothing follows the sum of products and bias inside the node.
 bool ends_plain(const Node& node) {
@@ -34,12 +37,13 @@ Tensor scaled(const Tensor& w, const ChannelView& view, const std::vector<double
     using T = typename decltype(tag)::type;
     const auto from = w.data<T>();
     const auto to = out.data<T>();
-    size_t i = 0;
-    for (int64_t o = 0; o < view.outer; ++o)
-      for (int64_t e = 0; e < view.extent; ++e) {
-        const double s = scale[static_cast<size_t>(view.channel(o, e))];
-        for (int64_t k = 0; k < view.inner; ++k, ++i) to[i] = narrow<T>(static_cast<double>(from[i]) * s);
+    parallel_for(view.outer * view.extent, std::max<int64_t>(1, kLeastElements / std::max<int64_t>(view.inner, 1)), [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        const double s = scale[static_cast<size_t>(view.channel(line / view.extent, line % view.extent))];
+        for (int64_t i = line * view.inner; i < (line + 1) * view.inner; ++i)
+          to[static_cast<size_t>(i)] = narrow<T>(static_cast<double>(from[static_cast<size_t>(i)]) * s);
       }
+    });
   });
   return out;
 }

@@ -159,6 +159,7 @@ std::string division_atom(const Dim& a, const Dim& b) {
 
 Dim operator+(const Dim& a, const Dim& b) {
   if (a.unknown_ || b.unknown_) return Dim::unknown();
+  if (int64_t sum = 0; a.is_number() && b.is_number()) return __builtin_add_overflow(a.number_, b.number_, &sum) ? Dim::unknown() : Dim(sum);
   Dim::Polynomial p = a.polynomial();
   for (const auto& [monomial, c] : b.polynomial())
     if (int64_t& mine = p[monomial]; __builtin_add_overflow(mine, c, &mine)) return Dim::unknown();
@@ -171,6 +172,8 @@ Dim operator*(const Dim& a, const Dim& b) {
   if (a.is_number() && a.number_ == 0) return 0;
   if (b.is_number() && b.number_ == 0) return 0;
   if (a.unknown_ || b.unknown_) return Dim::unknown();
+  if (int64_t product = 0; a.is_number() && b.is_number())
+    return __builtin_mul_overflow(a.number_, b.number_, &product) ? Dim::unknown() : Dim(product);
   Dim::Polynomial p;
   const Dim::Polynomial left = a.polynomial(), right = b.polynomial();
   for (const auto& [m, c] : left)

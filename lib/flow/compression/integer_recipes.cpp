@@ -106,6 +106,7 @@ class IntegerSearch {
 
  private:
   void look_at_sites() {
+    const bool keeps_values = !bench_.request.range || *bench_.request.range == RangeRule::least_error;
     for (const Layer& l : find_layers(*bench_.dense)) {
       if (l.source == RowSource::states || !l.x || l.x->constant) continue;
       layers_.push_back(l);
@@ -131,7 +132,7 @@ class IntegerSearch {
         if (it == wanted.end() || !t.has_value() || !is_float(t.dtype())) return;
         for (const size_t s : it->second)
           see(seen[s], sites_[s].readers[0], t,
-              std::min(places_per_sample(sites_[s], t), kMostRuns * places_per_sample(sites_[s], t) - seen[s].kept()),
+              keeps_values ? std::min(places_per_sample(sites_[s], t), kMostRuns * places_per_sample(sites_[s], t) - seen[s].kept()) : 0,
               (static_cast<double>(i) + 0.5) / static_cast<double>(bench_.samples.size()));
       };
       Executor& executor = bench_.dense_team.member(worker);
