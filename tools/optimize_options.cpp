@@ -123,13 +123,34 @@ void check_passes(const OptimizeOptions& o) {
   if (!o.stop_after.empty()) StopAfter::parse(o.stop_after);
 }
 
+// Whether both names mean one file, that is there or is to be written.
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code code;
+  if (std::filesystem::equivalent(a, b, code)) return true;
+  const auto canonical = [&](const std::string& name) { return std::filesystem::weakly_canonical(std::filesystem::absolute(name, code), code); };
+  const Path first = canonical(a), second = canonical(b);
+  return !code && first == second;
+}
+
+// What one flag writes, no other may write or read.
+void check_names_differ(const OptimizeOptions& o) {
+  const std::pair<const char*, const std::string*> files[] = {
+      {"-o", &o.out}, {"--report", &o.report}, {"--calibration-cache", &o.calibration_cache}, {"MODEL", &o.model}, {"--labels", &o.labels}};
+  for (const auto& [flag, file] : files)
+    for (const auto& [other, name] : files) {
+      if (flag == other || file->empty() || name->empty() || !is_same_file(*file, *name)) continue;
+      if (name == &o.model) fail(ErrorKind::usage, flag, " ", *file, ": is the model itself");
+      fail(ErrorKind::usage, flag, " ", *file, ": ", other, " names the same file");
+    }
+}
+
 void check_out(const OptimizeOptions& o) {
   const Path out(o.out);
   std::error_code code;
   const auto status = std::filesystem::status(out, code);
   require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), ErrorKind::usage, "-o ", o.out,
           ": is there and is no regular file");
-  require(!std::filesystem::equivalent(out, o.model, code), ErrorKind::usage, "-o ", o.out, ": is the model itself");
+  check_names_differ(o);
   const Path folder = out.parent_path();
   require(!out.filename().empty(), ErrorKind::usage, "-o ", o.out, ": names no file");
   require(folder.empty() || std::filesystem::is_directory(folder, code), ErrorKind::io, "-o ", o.out, ": there is no folder '", folder.string(), "'");
@@ -143,7 +164,9 @@ void check_out(const OptimizeOptions& o) {
 void add_options(Flags& flags, OptimizeOptions& o) {
   flags.add_required("MODEL", o.model, "the .onnx file");
   flags.add_required("-o,--output", o.out, "the bundle to write; replaced whole or not at all");
-  flags.add_option("--precision", o.precision, "f32 (loses nothing), f16, bf16, int8 (static, needs --data), int8-dynamic (inputs quantized while running), int8-weights or int4-weights");
+  flags.add_option(
+      "--precision", o.precision,
+      "f32 (loses nothing), f16, bf16, int8 (static, needs --data), int8-dynamic (inputs quantized while running), int8-weights or int4-weights");
   flags.add_option("--block-size", o.block_size, "of int4-weights: 32 (default), 64 or 128 weights share a scale");
   flags.add_option(
       "--calibration", o.calibration,
@@ -151,7 +174,8 @@ void add_options(Flags& flags, OptimizeOptions& o) {
   flags.add_option("--calibration-cache", o.calibration_cache, "what calibration decided, of any way, read from, or written to, this text file");
   flags.add_option("--prune", o.prune, "share of zeros over all prunable weights, 0 to 1; or 2:4, two of each four");
   flags.add_option("--prune-scope", o.prune_scope, "auto, tensor, global or lamp: among which weights the smallest are looked for");
-  flags.add_option("--prune-score", o.prune_score, "auto, l1 (|w|) or wanda (|w| times the norm of the input it multiplies, in matrix products; needs --data)");
+  flags.add_option("--prune-score", o.prune_score,
+                   "auto, l1 (|w|) or wanda (|w| times the norm of the input it multiplies, in matrix products; needs --data)");
   flags.add_option("--prune-repair", o.prune_repair, "auto (with --data, least squares on what is left) or none");
   flags.add_list("--prune-only", o.prune_only, "prune these alone: a glob of names of weights or of layers' outputs; repeatable");
   flags.add_list("--prune-skip", o.prune_skip, "leave these out: such a glob; repeatable");

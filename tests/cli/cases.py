@@ -78,6 +78,12 @@ with tempfile.TemporaryDirectory() as tmp:
     case("run with an unknown input", ["run", "a.onecard", "--input", "nope=x.npy"], 2, err="nope")
     case("outputs are written", ["run", "a.onecard", "--data", data, "--output-dir", "out"], 0, then=lambda d: pathlib.Path("out/held_out.npz").exists())
     case("the oracle agrees", ["diff-accuracy", model, "a.onecard", "--data", data, "--max-range-error", "1e-4", "--device", "cpu"], 0, out="diff-accuracy: PASS")
+    for other, file in (("--report", "same.json"), ("--calibration-cache", "same.onecard"), ("--calibration-cache", "./same.onecard")):
+        out = pathlib.Path(file).name
+        case(f"{other} {file} and -o name one file", ["optimize", model, "-o", out, "--precision", "int8", "--data", calibration, other, file], 2,
+             err=f"-o {out}: {other} names the same file", then=lambda _, out=out: not pathlib.Path(out).exists())
+    case("a cache in place of the model", ["optimize", model, "-o", "same.onecard", "--calibration-cache", model, "--precision", "int8", "--data", calibration], 2,
+         err="--calibration-cache")
     case("a gate that cannot hold", ["optimize", model, "-o", "i.onecard", "--precision", "int8", "--data", calibration, "--quiet"], 0)
     for way in ("auto", "minmax", "entropy", "percentile", "mse"):
         words = ["--precision", "int8", "--data", calibration, "--calibration", way, "--calibration-cache", f"{way}.txt", "--quiet"]
