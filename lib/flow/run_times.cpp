@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 
-#include "lib/base/parallel.h"
+#include "lib/runtime/team.h"
 #include "passes/manager.h"
 
 namespace onecard {
@@ -23,19 +22,6 @@ double seconds_of(Executor& executor, const std::vector<const Tensor*>& in, std:
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// On two threads, each for runs on as many as this one has: planning is most of what a few runs take.
-void plan_both(Executor& a, Executor& b, const std::vector<Tensor>& inputs) {
-  std::vector<TensorType> types;
-  for (const Tensor& t : inputs) types.push_back(t.type());
-  const int threads = thread_count();
-  auto other = std::async(std::launch::async, [&] {
-    set_threads(threads);
-    b.prepare(types);
-  });
-  a.prepare(types);
-  other.get();
-}
-
 double median(std::vector<double> v) {
   std::sort(v.begin(), v.end());
   return v[v.size() / 2];
@@ -51,7 +37,7 @@ std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& ship
   try {
     Executor before(original, device, {{}, weights}), after(shipped, device, {{}, weights});
     std::vector<Tensor> answers_before, answers_after;
-    plan_both(before, after, inputs);
+    prepare_both(before, after, inputs);  // what a few runs take is planning for the most part
     const double first = seconds_of(before, in, answers_before) + seconds_of(after, in, answers_after);  // plans, packs weights, warms the caches
     const size_t fewest = first < kSeconds ? 3 : 1;
     std::vector<double> slow, fast;
