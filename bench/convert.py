@@ -42,7 +42,10 @@ def onnxruntime(model, folder, out):
         def get_next(self):
             return next(self.left, None)
 
-    q.shape_inference.quant_pre_process(model, out + ".prepared", skip_symbolic_shape=False)
+    try:
+        q.shape_inference.quant_pre_process(model, out + ".prepared")
+    except Exception:  # its symbolic shapes do not know every operator
+        q.shape_inference.quant_pre_process(model, out + ".prepared", skip_symbolic_shape=True)
     q.quantize_static(out + ".prepared", out, Reader(), per_channel=True, activation_type=q.QuantType.QUInt8, weight_type=q.QuantType.QInt8)
 
 

@@ -64,7 +64,7 @@ std::string keep_reproducer(const std::string& text) {
 // Weights are made, replaced and dropped all the time: what one leaves serves the next, where the system would give it back, and clear it, each time.
 void keep_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
-  constexpr int kMostKept = 128 << 20;
+  constexpr int kMostKept = 32 << 20;
   mallopt(M_MMAP_THRESHOLD, kMostKept);
   mallopt(M_TRIM_THRESHOLD, kMostKept);
 #endif
@@ -120,7 +120,8 @@ int run(const OptimizeOptions& o) {
   if (result.run_times) {
     output.line(times_text(*result.run_times));
     if (result.run_times->is_slower())
-      output.say("warning: it is slower here than the original; `onecard bench --layers` shows every step, `onecard inspect --plan` why others declined");
+      output.say(
+          "warning: it is slower here than the original; `onecard bench --layers` shows every step, `onecard inspect --plan` why others declined");
   }
   if (result.guard) output.line(guard_text(*result.guard));
   for (const auto& d : result.details) output.detail(d);

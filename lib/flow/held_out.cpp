@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "lib/flow/compression/judge.h"
-#include "lib/runtime/team.h"
 
 namespace onecard {
 
@@ -41,11 +40,6 @@ HeldOut measure_held_out(const GraphPtr& original, const GraphPtr& shipped, Devi
   }
   const SampleUse use = fitted ? *fitted : divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams, 0);
   used.starts = {0};
-  if (workers > 1 && !use.held_out.empty()) {
-    // What is made for the plans is kept by the kernels' library: those who run the samples next find it there.
-    Executor before(original, device, {{}, weights}), after(shipped, device, {{}, weights});
-    prepare_both(before, after, samples.read(use.held_out[0]).inputs);
-  }
   HeldOut h;
   h.samples = static_cast<int64_t>(use.held_out.size());
   h.fitted_too =
