@@ -77,7 +77,12 @@ def write_samples(folder):
             tensor = value.type.tensor_type
             shape = [d.dim_value or dims.get(d.dim_param, 1) for d in tensor.shape.dim]
             dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-            array = rng.standard_normal(shape) if np.issubdtype(dtype, np.floating) else rng.integers(0 if "type" in value.name else 1, 2, shape)
+            if np.issubdtype(dtype, np.floating):
+                array = rng.standard_normal(shape)
+            elif "mask" in value.name or "type" in value.name:
+                array = np.full(shape, "mask" in value.name)
+            else:
+                array = rng.integers(1, 30, shape)  # tokens
             onnx.save_tensor(onnx.numpy_helper.from_array(array.astype(dtype), value.name), str(folder / str(s) / f"input_{i}.pb"))
 
 
