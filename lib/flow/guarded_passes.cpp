@@ -9,7 +9,6 @@
 #include "lib/flow/compression/layer.h"
 #include "lib/flow/one_thread.h"
 #include "lib/ir/every_node.h"
-#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -83,7 +82,6 @@ class RaisedNetworks {
 
   // How many elements that pruning set to 0 the raised layers have again; takes them out of `moved`.
   int64_t given_back(const Raised& raised, ZeroCounts& moved) const {
-    const auto zeros_of = [](const Layer& l) { return zeros_in(*materialize(l.node->inputs[l.input]->constant)); };
     int64_t back = 0;
     for (const Layer& l : find_layers(graph_)) {
       const auto dense = dense_layers_.find(l.name);

@@ -9,6 +9,7 @@
 #include "lib/ops/lstm.h"
 #include "lib/ops/matmul.h"
 #include "lib/ops/rnn.h"
+#include "passes/prunable.h"
 
 namespace onecard {
 
@@ -161,5 +162,7 @@ void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Te
     each_place(layer, g, [&](size_t at, size_t i) { to[at] = T(matrix[i]); });
   });
 }
+
+int64_t zeros_of(const Layer& layer) { return zeros_in(*materialize(layer.node->inputs[layer.input]->constant)); }
 
 }  // namespace onecard

@@ -42,4 +42,7 @@ std::vector<Layer> layers_of(const Node& node);
 std::vector<float> matrix_of(const Layer& layer, const Tensor& weight, int64_t g);
 void put_matrix(const Layer& layer, std::span<const float> matrix, int64_t g, Tensor& weight);
 
+// Elements of its weight that are 0.
+int64_t zeros_of(const Layer& layer);
+
 }  // namespace onecard

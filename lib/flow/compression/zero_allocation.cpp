@@ -14,8 +14,6 @@ namespace onecard {
 
 namespace {
 
-int64_t zeros_of(const Layer& l) { return zeros_in(*materialize(l.node->inputs[l.input]->constant)); }
-
 struct Pool {
   std::map<std::string, int64_t> elements;  // of the layers that may be pruned
   std::map<std::string, int64_t> zeros;     // that they have in the pruned network
