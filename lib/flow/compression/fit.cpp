@@ -99,39 +99,52 @@ void solve_kept(Products& products, const FitProblem& p, std::span<const uint8_t
 
 namespace {
 
-constexpr int64_t kColumns = 16;  // of the weights that are rounded together: one pass over a row of `a` serves them all
+constexpr int64_t kColumns = 16;  // settled side by side, a vector of each
+constexpr int64_t kRows = 128;    // settled before the others' slopes hear of it: what one product then does costs a tenth of what each row would
 
-// Columns side by side, [depth, kColumns]; those beyond the matrix count as not kept.
-struct Columns {
-  std::vector<float> w, slope, scale, inverse, low, high;
-  std::vector<uint8_t> keep;
-};
-
-// One pass of coordinate descent over all elements; whether any moved.
-bool sweep(const FitProblem& p, Columns& c) {
+// Descends over rows first to first + count of columns column to column + kColumns at most, with the slopes as they would be after each move;
+// writes the moves to step [count, width]. Whether any moved.
+bool descend(const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::span<const float> slope, int64_t first, int64_t count,
+             int64_t column, std::span<float> w, std::span<float> step) {
+  const int64_t columns = std::min(kColumns, p.width - column);
+  float local[kRows][kColumns] = {};
+  for (int64_t i = 0; i < count; ++i) std::copy_n(&slope[static_cast<size_t>((first + i) * p.width + column)], columns, local[i]);
   bool moved = false;
-  for (int64_t k = 0; k < p.depth; ++k) {
-    const float* row = p.a.data() + k * p.depth;
-    float *w = c.w.data() + k * kColumns, step[kColumns];
-    const float* slope = c.slope.data() + k * kColumns;
-    const float *scale = c.scale.data() + k * kColumns, *inverse = c.inverse.data() + k * kColumns;
-    const float *low = c.low.data() + k * kColumns, *high = c.high.data() + k * kColumns;
-    const uint8_t* keep = c.keep.data() + k * kColumns;
-    const float inverse_curvature = 1 / row[k];
+  for (int64_t i = 0; i < count; ++i) {
+    const auto at = static_cast<size_t>((first + i) * p.width + column);
+    const float* const row = p.a.data() + (first + i) * p.depth + first;
+    const float inverse_curvature = 1 / row[i];
+    float by[kColumns] = {};
     bool any = false;
-    for (int64_t n = 0; n < kColumns; ++n) {
-      const float code = std::clamp(std::nearbyint((w[n] - slope[n] * inverse_curvature) * inverse[n]), low[n], high[n]);
-      step[n] = keep[n] ? code * scale[n] - w[n] : 0.0f;
-      any = any || step[n] != 0;
+    for (int64_t n = 0; n < columns; ++n) {
+      const size_t e = at + static_cast<size_t>(n);
+      if (keep[e]) by[n] = steps.nearest(w[e] - local[i][n] * inverse_curvature, e) - w[e];
+      any = any || by[n] != 0;
     }
+    std::copy_n(by, columns, &step[static_cast<size_t>(i * p.width + column)]);
     if (!any) continue;
     moved = true;
-    for (int64_t n = 0; n < kColumns; ++n) w[n] += step[n];
-    for (int64_t j = 0; j < p.depth; ++j) {
-      float* s = c.slope.data() + j * kColumns;
-      const float by = row[j];
-      for (int64_t n = 0; n < kColumns; ++n) s[n] += step[n] * by;
-    }
+    for (int64_t n = 0; n < columns; ++n) w[at + static_cast<size_t>(n)] += by[n];
+    for (int64_t j = i + 1; j < count; ++j)
+      for (int64_t n = 0; n < kColumns; ++n) local[j][n] += by[n] * row[j];
+  }
+  return moved;
+}
+
+// One pass of coordinate descent over all elements, first to last; whether any moved.
+bool sweep(Products& products, const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::span<float> slope, std::span<float> w) {
+  const int64_t rows = std::min(kRows, p.depth);
+  std::vector<float> step(static_cast<size_t>(rows * p.width));
+  bool moved = false;
+  for (int64_t done = 0; done < p.depth; done += rows) {
+    // The last block reaches back over rows that stand still, so that all products have one shape.
+    const int64_t first = std::min(done, p.depth - rows), still = done - first;
+    std::fill_n(step.begin(), still * p.width, 0.0f);
+    const std::span<float> moves = std::span(step).subspan(static_cast<size_t>(still * p.width));
+    bool any = false;
+    for (int64_t column = 0; column < p.width; column += kColumns) any = descend(p, keep, steps, slope, done, rows - still, column, w, moves) || any;
+    if (any) products.add_first_transposed(p.a.data() + first * p.depth, step.data(), p.depth, rows, p.width, slope.data());
+    moved = moved || any;
   }
   return moved;
 }
@@ -144,25 +157,8 @@ void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t
   for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? steps.nearest(w[i], i) : 0.0f;
   std::vector<float> slope(w.size());
   products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
-  Columns c;
-  const auto size = static_cast<size_t>(p.depth * kColumns);
-  for (std::vector<float>* v : {&c.w, &c.slope, &c.low, &c.high}) v->resize(size);
-  for (std::vector<float>* v : {&c.scale, &c.inverse}) v->assign(size, 1.0f);
-  c.keep.resize(size);
-  for (int64_t first = 0; first < p.width; first += kColumns) {
-    const int64_t count = std::min(kColumns, p.width - first);
-    const auto each = [&](const auto& f) {
-      for (int64_t k = 0; k < p.depth; ++k)
-        for (int64_t n = 0; n < count; ++n) f(static_cast<size_t>(k * kColumns + n), static_cast<size_t>(k * p.width + first + n));
-    };
-    std::fill(c.keep.begin(), c.keep.end(), uint8_t{0});
-    each([&](size_t in, size_t at) {
-      c.w[in] = w[at], c.slope[in] = slope[at] - p.b[at], c.keep[in] = keep[at];
-      c.scale[in] = steps.scale[at], c.inverse[in] = 1 / steps.scale[at], c.low[in] = steps.low[at], c.high[in] = steps.high[at];
-    });
-    for (int i = 0; i < kSweeps && sweep(p, c);) ++i;
-    each([&](size_t in, size_t at) { w[at] = c.w[in]; });
-  }
+  for (size_t i = 0; i < w.size(); ++i) slope[i] -= p.b[i];
+  for (int i = 0; i < kSweeps && sweep(products, p, keep, steps, slope, w);) ++i;
 }
 
 std::vector<double> bias_shift(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> w) {

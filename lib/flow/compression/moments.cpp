@@ -24,8 +24,8 @@ void add_rows(Products& products, Moments& moments, const Layer& layer, const Te
   const int64_t depth = layer.depth, width = layer.width;
   std::vector<float> y(static_cast<size_t>(x.count * width));
   for (int64_t g = 0; g < layer.groups; ++g) {
-    products.add_transposed(x.group(layer, g), x.group(layer, g), depth, x.count, depth, moments.xx.data() + g * depth * depth);
-    products.multiply_transposed(d.group(layer, g), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
+    products.add_second_transposed(x.group(layer, g), x.group(layer, g), depth, x.count, depth, moments.xx.data() + g * depth * depth);
+    products.multiply_first_transposed(d.group(layer, g), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
     products.add(x.group(layer, g), y.data(), depth, x.count, width, moments.xy.data() + g * depth * width);
     add_sums(x.group(layer, g), depth, x.count, moments.x.data() + g * depth);
     add_sums(d.group(layer, g), depth, d.count, moments.d.data() + g * depth);

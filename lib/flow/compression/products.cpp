@@ -55,18 +55,27 @@ void Products::add(const float* a, const float* b, int64_t m, int64_t k, int64_t
       for (int64_t l = 0; l < n; ++l) c[i * n + l] += a[i * k + j] * b[j * n + l];
 }
 
-void Products::multiply_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+void Products::multiply_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
   if (m * k * n > kSmall) {
     std::copy_n(run(transposed_a_, a, b, {k, m}, {k, n}), m * n, c);
     return;
   }
   std::fill_n(c, m * n, 0.0f);
+  add_first_transposed(a, b, m, k, n, c);
+}
+
+void Products::add_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+  if (m * k * n > kSmall) {
+    const float* sums = run(transposed_a_, a, b, {k, m}, {k, n});
+    for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
+    return;
+  }
   for (int64_t j = 0; j < k; ++j)
     for (int64_t i = 0; i < m; ++i)
       for (int64_t l = 0; l < n; ++l) c[i * n + l] += a[j * m + i] * b[j * n + l];
 }
 
-void Products::add_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+void Products::add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
   if (m * k * n > kSmall) {
     const float* sums = run(transposed_b_, a, b, {m, k}, {n, k});
     for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];

@@ -12,9 +12,11 @@ class Products {
   // c[m, n] += a[m, k] @ b[k, n]
   void add(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
   // c[m, n] = a' @ b[k, n], a of [k, m]
-  void multiply_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  void multiply_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  // c[m, n] += a' @ b[k, n], a of [k, m]
+  void add_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
   // c[m, n] += a[m, k] @ b', b of [n, k]
-  void add_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  void add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
 
  private:
   const float* run(Executor& executor, const float* a, const float* b, const Dims& a_dims, const Dims& b_dims);
