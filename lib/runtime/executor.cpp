@@ -70,7 +70,20 @@ class Running {
 
 }  // namespace
 
-void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs) {
+void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs) { run(inputs, outputs, Extent::whole); }
+
+void Executor::run_for_tap(const std::vector<const Tensor*>& inputs) {
+  require(tap_ && wants_, ErrorKind::internal, "nothing says how far to run");
+  std::vector<Tensor> outputs;
+  run(inputs, outputs, Extent::wanted);
+}
+
+// Whether the tap wants something of what this node makes; of what bodies make nothing is known before they run.
+bool Executor::wanted_of(const Node& node) const {
+  return !node.op->subgraphs().empty() || std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Value* v) { return v && wants_(*v); });
+}
+
+void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent) {
   require(inputs.size() == graph_->inputs.size(), ErrorKind::model, "the model takes ", graph_->inputs.size(), " inputs, ", inputs.size(),
           " were given");
   std::vector<TensorType> types;
@@ -83,8 +96,11 @@ void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>
   Run run{inputs, {}, {}, {}, {}, {}, {}};
   start(p, run, outputs);
   if (tap_ && wants_ && depth_ > 0) show_inputs(inputs);
-  for (size_t s = 0; s < p.plan.steps.size(); ++s) run_step(p, run, s);
-  finish_outputs(p, run, outputs);
+  size_t end = p.plan.steps.size();
+  if (extent == Extent::wanted)
+    while (end > 0 && !(p.plan.steps[end - 1].node && wanted_of(*p.plan.steps[end - 1].node))) --end;
+  for (size_t s = 0; s < end; ++s) run_step(p, run, s);
+  if (extent == Extent::whole) finish_outputs(p, run, outputs);
 }
 
 // Gives the inputs and outputs their memory.

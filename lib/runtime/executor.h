@@ -38,6 +38,9 @@ class Executor {
   void run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs);
   std::vector<Tensor> run(const std::vector<const Tensor*>& inputs);
 
+  // Runs only as far as the tap wants something, which its `wants` must say, and gives no outputs.
+  void run_for_tap(const std::vector<const Tensor*>& inputs);
+
   // Plans for these inputs without running; bodies too, as far as the sizes they get are known.
   const Plan& prepare(const std::vector<TensorType>& inputs);
   // The largest memory figures so far: of a plan with its bodies, or of what was really held.
@@ -53,6 +56,7 @@ class Executor {
   struct Prepared;  // one bound graph with its plan and pointers
   struct Run;       // the state of one run
   enum class Squeeze : uint8_t { no, yes };
+  enum class Extent : uint8_t { whole, wanted };
   Executor(GraphPtr graph, Device& device, std::shared_ptr<Shared> shared, size_t depth);
   // executor_plan.cpp
   Prepared& prepared_for(const std::vector<TensorType>& inputs);
@@ -64,6 +68,8 @@ class Executor {
   std::vector<Tensor> run_body(const Prepared& p, const Graph& body, const std::vector<const Tensor*>& inputs);
   void release_idle();
   // executor.cpp
+  void run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent);
+  bool wanted_of(const Node& node) const;
   void start(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void run_step(Prepared& p, Run& run, size_t index);
   void run_dynamic(Prepared& p, Run& run, size_t index);

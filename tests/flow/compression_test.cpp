@@ -142,7 +142,7 @@ TEST(Fit, LeastSquaresOnTheSurvivorsBeatsTheMaskAlone) {
   std::vector<float> masked = c.w0;
   for (size_t i = 0; i < masked.size(); ++i) masked[i] *= keep[i];
   std::vector<float> fitted = masked;
-  solve_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
+  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), keep, fitted);
   for (size_t i = 0; i < keep.size(); ++i) EXPECT_TRUE(keep[i] || fitted[i] == 0.0f);
   EXPECT_LT(error_of(c, fitted, true), 0.7 * error_of(c, masked, true));
   EXPECT_LT(error_of(c, fitted, true), error_of(c, fitted, false));
@@ -173,7 +173,7 @@ double least_of(const FitProblem& p, const std::vector<uint8_t>& keep, int64_t c
 // One element after the other, each the one whose absence costs least: here by trying every one.
 TEST(Surgeon, GoesByWhatIsLostWhenTheOthersMakeUpForIt) {
   const Case c = noisy_product(256, 7, 3);
-  const FitProblem p = fit_problem(c.layer, c.moments, 0, c.w0, c.w0);
+  const FitProblem p = fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0);
   std::vector<uint8_t> wanted(c.w0.size(), 1);
   constexpr int64_t kZeros = 11;
   std::vector<double> costs;
@@ -223,7 +223,7 @@ TEST(Fit, WithoutNoiseAndMaskTheWeightsComeBack) {
   add_rows(products(), c.moments, c.layer, *c.layer.node->inputs[1]->constant, sample_rows(c.layer, c.x, 2048, 0),
            sample_rows(c.layer, c.d, 2048, 0));
   std::vector<float> fitted(c.w0.size(), 0.0f);
-  solve_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
+  solve_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(c.w0.size(), 1), fitted);
   for (size_t i = 0; i < fitted.size(); ++i) EXPECT_NEAR(fitted[i], c.w0[i], 2e-3);
 }
 
@@ -233,7 +233,7 @@ TEST(Fit, RoundingByErrorBeatsTheNearest) {
   const Steps steps{std::vector<float>(size, 0.25f), std::vector<float>(size, -127.0f), std::vector<float>(size, 127.0f)};
   std::vector<float> nearest = c.w0, found = c.w0;
   for (float& v : nearest) v = std::nearbyint(v / 0.25f) * 0.25f;
-  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
+  round_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
   for (const float v : found) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
   EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
 }
@@ -251,7 +251,7 @@ TEST(Fit, RoundingByErrorKeepsToTheStepsOfEveryBlock) {
   }
   std::vector<float> nearest = c.w0, found = c.w0;
   for (size_t i = 0; i < size; ++i) nearest[i] = steps.nearest(c.w0[i], i);
-  round_kept(products(), fit_problem(c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
+  round_kept(products(), fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0), std::vector<uint8_t>(size, 1), steps, found);
   for (size_t i = 0; i < size; ++i) EXPECT_EQ(found[i], steps.nearest(found[i], i));
   EXPECT_LT(error_of(c, found, true), 0.8 * error_of(c, nearest, true));
 }
@@ -259,7 +259,7 @@ TEST(Fit, RoundingByErrorKeepsToTheStepsOfEveryBlock) {
 // Deeper than what is settled before the others hear of it, and no multiple of it: as one element after the other.
 TEST(Fit, RoundingInBlocksIsCoordinateDescent) {
   const Case c = noisy_product(700, 300, 19);
-  const FitProblem p = fit_problem(c.layer, c.moments, 0, c.w0, c.w0);
+  const FitProblem p = fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0);
   const size_t size = c.w0.size();
   std::vector<uint8_t> keep(size, 1);
   for (size_t i = 0; i < size; i += 7) keep[i] = 0;

@@ -7,6 +7,7 @@ namespace onecard {
 
 namespace {
 
+constexpr int64_t kTile = 64;     // columns of a matrix that is mirrored
 constexpr int kIterations = 40;   // of conjugate gradients
 constexpr double kEnough = 1e-5;  // of the first residual
 constexpr int kSweeps = 3;        // of coordinate descent
@@ -28,28 +29,32 @@ double mean_diagonal(const std::vector<float>& a, int64_t depth) {
 
 }  // namespace
 
-FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull) {
+FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
+                       std::span<const float> pull) {
   const int64_t depth = layer.depth, width = layer.width, first = g * depth, square = first * depth;
   const double rows = static_cast<double>(moments.rows);
   FitProblem p;
   p.depth = depth;
   p.width = width;
   p.a.resize(static_cast<size_t>(depth * depth));
-  for (int64_t i = 0; i < depth; ++i)
-    for (int64_t j = 0; j < depth; ++j) {
-      const auto at = static_cast<size_t>(i * depth + j);
-      p.a[at] = static_cast<float>(moments.xx[static_cast<size_t>(square) + at] / rows - moments.mean_x(first + i) * moments.mean_x(first + j));
-    }
+  for (int64_t tile = 0; tile < depth; tile += kTile)
+    for (int64_t i = tile; i < depth; ++i)
+      for (int64_t j = tile; j < std::min(tile + kTile, i + 1); ++j) {
+        const double moment = static_cast<double>(moments.xx[static_cast<size_t>(square + i * depth + j)]) / rows;
+        const auto covariance = static_cast<float>(moment - moments.mean_x(first + i) * moments.mean_x(first + j));
+        p.a[static_cast<size_t>(i * depth + j)] = p.a[static_cast<size_t>(j * depth + i)] = covariance;
+      }
   std::vector<double> mean_y(static_cast<size_t>(width), 0.0);
   for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < width; ++n)
       mean_y[static_cast<size_t>(n)] += moments.mean_d(first + k) * static_cast<double>(w0[static_cast<size_t>(k * width + n)]);
   p.b.resize(static_cast<size_t>(depth * width));
+  if (moments.xy.empty()) products.multiply(moments.xd.data() + square, w0.data(), depth, depth, width, p.b.data());
+  else std::copy_n(moments.xy.data() + first * width, depth * width, p.b.data());
   for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < width; ++n)
-      p.b[static_cast<size_t>(k * width + n)] =
-          static_cast<float>(static_cast<double>(moments.xy[static_cast<size_t>((first + k) * width + n)]) / rows -
-                             moments.mean_x(first + k) * mean_y[static_cast<size_t>(n)]);
+      p.b[static_cast<size_t>(k * width + n)] = static_cast<float>(static_cast<double>(p.b[static_cast<size_t>(k * width + n)]) / rows -
+                                                                   moments.mean_x(first + k) * mean_y[static_cast<size_t>(n)]);
   const double share = 0.01 + 0.1 * static_cast<double>(depth) / rows;
   const auto ridge = static_cast<float>(std::max(share * mean_diagonal(p.a, depth), 1e-20));
   for (int64_t k = 0; k < depth; ++k) p.a[static_cast<size_t>(k * depth + k)] += ridge;

@@ -13,8 +13,10 @@ struct FitProblem {
   std::vector<float> a;  // [depth, depth], ridge included
   std::vector<float> b;  // [depth, width]
 };
-// w0 [depth, width] multiplies the original's rows, pull is where w is drawn to: w0 in the units of the compressed network's rows.
-FitProblem fit_problem(const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0, std::span<const float> pull);
+// Of moments of the second order; w0 [depth, width] multiplies the original's rows, pull is where w is drawn to: w0 in the units of the compressed
+// network's rows.
+FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
+                       std::span<const float> pull);
 
 // Solves it over the elements that `keep` marks (others stay 0), by conjugate gradients from w on, all columns at once.
 void solve_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, std::vector<float>& w);

@@ -1,5 +1,7 @@
 #include "lib/flow/compression/moments.h"
 
+#include <algorithm>
+
 namespace onecard {
 
 namespace {
@@ -9,26 +11,46 @@ void add_sums(const float* rows, int64_t depth, int64_t count, double* sums) {
     for (int64_t r = 0; r < count; ++r) sums[k] += static_cast<double>(rows[k * count + r]);
 }
 
+constexpr int64_t kBlock = 512;  // rows and columns of x x' summed at a time: what is added stays near
+
+// Adds x x' [depth, depth], x [depth, count], up to the diagonal and what blocks that it crosses hold above it.
+void add_square(Products& products, const float* x, int64_t depth, int64_t count, float* sums) {
+  for (int64_t i = 0; i < depth; i += kBlock)
+    for (int64_t j = 0; j <= i; j += kBlock)
+      products.add_second_transposed(x + i * count, x + j * count, std::min(kBlock, depth - i), count, std::min(kBlock, depth - j),
+                                     sums + i * depth + j, depth);
+}
+
 }  // namespace
 
-int64_t moment_elements(const Layer& layer) { return layer.groups * layer.depth * layer.depth; }
+int64_t moment_elements(const Layer& layer, MomentOrder order) {
+  return layer.groups * layer.depth * (order == MomentOrder::second ? layer.depth : 1);
+}
 
 void add_rows(Products& products, Moments& moments, const Layer& layer, const Tensor& original, const Rows& x, const Rows& d) {
-  if (x.count == 0 || x.count != d.count || moment_elements(layer) > kMostMomentElements) return;
-  if (moments.xx.empty()) {
-    moments.xx.assign(static_cast<size_t>(moment_elements(layer)), 0.0f);
-    moments.xy.assign(static_cast<size_t>(layer.groups * layer.depth * layer.width), 0.0f);
+  if (x.count == 0 || x.count != d.count || moment_elements(layer, moments.order) > kMostMomentElements) return;
+  const int64_t depth = layer.depth, width = layer.width;
+  const bool second = moments.order == MomentOrder::second, wide = depth <= 2 * width;
+  if (moments.x.empty()) {
+    if (second) {
+      moments.xx.assign(static_cast<size_t>(moment_elements(layer, moments.order)), 0.0f);
+      (wide ? moments.xd : moments.xy).assign(static_cast<size_t>(layer.groups * depth * (wide ? depth : width)), 0.0f);
+    }
     moments.x.assign(static_cast<size_t>(layer.groups * layer.depth), 0.0);
     moments.d = moments.x;
   }
-  const int64_t depth = layer.depth, width = layer.width;
-  std::vector<float> y(static_cast<size_t>(x.count * width));
   for (int64_t g = 0; g < layer.groups; ++g) {
-    products.add_second_transposed(x.group(layer, g), x.group(layer, g), depth, x.count, depth, moments.xx.data() + g * depth * depth);
-    products.multiply_first_transposed(d.group(layer, g), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
-    products.add(x.group(layer, g), y.data(), depth, x.count, width, moments.xy.data() + g * depth * width);
     add_sums(x.group(layer, g), depth, x.count, moments.x.data() + g * depth);
     add_sums(d.group(layer, g), depth, d.count, moments.d.data() + g * depth);
+    if (!second) continue;
+    add_square(products, x.group(layer, g), depth, x.count, moments.xx.data() + g * depth * depth);
+    if (wide) {
+      products.add_second_transposed(x.group(layer, g), d.group(layer, g), depth, x.count, depth, moments.xd.data() + g * depth * depth, depth);
+      continue;
+    }
+    std::vector<float> y(static_cast<size_t>(x.count * width));
+    products.multiply_first_transposed(d.group(layer, g), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
+    products.add(x.group(layer, g), y.data(), depth, x.count, width, moments.xy.data() + g * depth * width);
   }
   moments.rows += x.count;
 }

@@ -75,17 +75,18 @@ void Products::add_first_transposed(const float* a, const float* b, int64_t m, i
       for (int64_t l = 0; l < n; ++l) c[i * n + l] += a[j * m + i] * b[j * n + l];
 }
 
-void Products::add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
+void Products::add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c, int64_t c_stride) {
   if (m * k * n > kSmall) {
     const float* sums = run(transposed_b_, a, b, {m, k}, {n, k});
-    for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t l = 0; l < n; ++l) c[i * c_stride + l] += sums[i * n + l];
     return;
   }
   for (int64_t i = 0; i < m; ++i)
     for (int64_t l = 0; l < n; ++l) {
       float sum = 0;
       for (int64_t j = 0; j < k; ++j) sum += a[i * k + j] * b[l * k + j];
-      c[i * n + l] += sum;
+      c[i * c_stride + l] += sum;
     }
 }
 

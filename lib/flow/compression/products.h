@@ -15,8 +15,8 @@ class Products {
   void multiply_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
   // c[m, n] += a' @ b[k, n], a of [k, m]
   void add_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
-  // c[m, n] += a[m, k] @ b', b of [n, k]
-  void add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c);
+  // c[m, n] += a[m, k] @ b', b of [n, k]; rows of c lie c_stride apart
+  void add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c, int64_t c_stride);
 
  private:
   const float* run(Executor& executor, const float* a, const float* b, const Dims& a_dims, const Dims& b_dims);

@@ -18,10 +18,11 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kFewestRows = 1024, kMostRows = 8192, kRowsPerDepth = 4;
-constexpr int64_t kMomentWork = 1'000'000'000;             // multiplications that make more rows than a few cost nothing
-constexpr int64_t kMostRuns = 4;                           // of a body in one sample whose rows are taken, if each has its full share
-constexpr int64_t kMostRowElements = int64_t{8} << 20;     // of one sample and layer
-constexpr int64_t kMostChunkElements = int64_t{32} << 20;  // moments held at once
+constexpr int64_t kMomentWork = 1'000'000'000;              // multiplications that make more rows than a few cost nothing
+constexpr int64_t kMostRuns = 4;                            // of a body in one sample whose rows are taken, if each has its full share
+constexpr int64_t kMostRowElements = int64_t{8} << 20;      // of one sample and layer
+constexpr int64_t kMostChunkElements = int64_t{32} << 20;   // moments held at once
+constexpr int64_t kMostPendingElements = int64_t{8} << 20;  // of rows that are summed together: a product of many costs less than many of few
 constexpr size_t kFewestStretches = 3;
 
 // One layer while it is being settled.
@@ -120,7 +121,7 @@ class Refiner {
       const auto site = sites.find(l.name);
       const bool left = l.input == 1 && site == sites.end() && same && is_filter_bank(*it->second.node);
       if (!same || skip.contains(l.name) || left) continue;
-      work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {}});
+      work_.push_back({it->second, l, site == sites.end() ? std::nullopt : std::optional(site->second), {order_}});
     }
     if (how.zeros) chooses_zeros_ = small_enough_to_choose(find_layers(*n.dense));
   }
@@ -132,13 +133,14 @@ class Refiner {
       const size_t wanted = (work_.size() + chunks - 1) / chunks;
       size_t end = begin;
       int64_t elements = 0;
-      while (end < work_.size() && end - begin < wanted && (end == begin || elements + moment_elements(work_[end].base) <= kMostChunkElements))
-        elements += moment_elements(work_[end++].base);
+      while (end < work_.size() && end - begin < wanted &&
+             (end == begin || elements + moment_elements(work_[end].base, order_) <= kMostChunkElements))
+        elements += moment_elements(work_[end++].base, order_);
       if (how_.sequential()) gather(begin, end);
       const auto settled = [&](int worker, int64_t i) {
         Work& w = work_[begin + static_cast<size_t>(i)];
         ZeroCosts done = settle(*products_[static_cast<size_t>(worker)], w);
-        w.moments = {};
+        w.moments = {order_};
         return done;
       };
       in_order(static_cast<int64_t>(end - begin), workers(), settled, [&](int64_t i, ZeroCosts done) { take(begin + static_cast<size_t>(i), done); });
@@ -177,11 +179,13 @@ class Refiner {
     return std::clamp((wanted + samples - 1) / samples, int64_t{1}, std::max<int64_t>(1, kMostRowElements / (l.groups * l.depth)));
   }
 
-  // The rows of a stretch of layers in one network.
-  std::vector<Rows> rows_of(Executor& executor, const Sample& sample, size_t begin, size_t end, double phase, const Layer Work::*which) const {
-    std::vector<Rows> out(end - begin);
+  // The rows of a stretch of layers in one network, of those that are asked for.
+  std::vector<Rows> rows_of(Executor& executor, const Sample& sample, size_t begin, const std::vector<bool>& asked, double phase,
+                            const Layer Work::*which) const {
+    std::vector<Rows> out(asked.size());
     std::map<std::string, std::vector<size_t>> wanted;
-    for (size_t i = begin; i < end; ++i) wanted[(work_[i].*which).x->name].push_back(i);
+    for (size_t i = 0; i < asked.size(); ++i)
+      if (asked[i]) wanted[(work_[begin + i].*which).x->name].push_back(begin + i);
     const auto take = [&](const std::string& name, const Tensor& t) {
       const auto it = wanted.find(name);
       if (it == wanted.end()) return;
@@ -193,7 +197,7 @@ class Refiner {
     };
     executor.set_tap([&](const Value& v, const Tensor& t) { take(v.name, t); }, [&](const Value& v) { return wanted.contains(v.name); });
     for (size_t k = 0; k < sample.inputs.size(); ++k) take(executor.graph().inputs[k]->name, sample.inputs[k]);
-    executor.run(pointers(sample));
+    executor.run_for_tap(pointers(sample));
     executor.set_tap(nullptr);
     return out;
   }
@@ -202,8 +206,10 @@ class Refiner {
   void gather(size_t begin, size_t end) {
     std::vector<const Layer*> stretch;
     for (size_t i = begin; i < end; ++i) stretch.push_back(&work_[i].base);
-    const std::vector<bool> behind = behind_others(*networks_.base, stretch);
     const bool alike = networks_.base == networks_.dense && found_.empty();
+    std::vector<bool> differ = behind_others(*networks_.base, stretch);  // those whose own rows count
+    for (size_t i = 0; i < differ.size(); ++i) differ[i] = !alike && !differ[i];
+    const std::vector<bool> all(differ.size(), true);
     const Team base(alike ? networks_.dense : networks_.build(found_), device_, alike ? 1 : workers(), networks_.weights);
     struct Both {
       std::vector<Rows> x, d;
@@ -212,23 +218,33 @@ class Refiner {
       const Sample sample = samples_.read(fitted_[static_cast<size_t>(f)]);
       const double phase = (static_cast<double>(f) + 0.5) / static_cast<double>(fitted_.size());
       Both both;
-      both.d = rows_of(networks_.dense_team->member(worker), sample, begin, end, phase, &Work::dense);
-      both.x = alike ? both.d : rows_of(base.member(worker), sample, begin, end, phase, &Work::base);
+      both.d = rows_of(networks_.dense_team->member(worker), sample, begin, all, phase, &Work::dense);
+      both.x = alike ? std::vector<Rows>(end - begin) : rows_of(base.member(worker), sample, begin, differ, phase, &Work::base);
       return both;
     };
-    in_order(static_cast<int64_t>(fitted_.size()), workers(), rows, [&](int64_t, Both both) {
-      const auto sum = [&](int worker, int64_t i) {
-        const auto at = static_cast<size_t>(i);
-        if (behind[at]) both.x[at] = both.d[at];
-        add(*products_[static_cast<size_t>(worker)], work_[begin + at], both.x[at], both.d[at]);
-        return true;
-      };
+    std::vector<Both> pending;
+    const auto sum = [&](int worker, int64_t i) {
+      std::vector<const Rows*> x, d;
+      for (const Both& b : pending) x.push_back(&b.x[static_cast<size_t>(i)]), d.push_back(&b.d[static_cast<size_t>(i)]);
+      Work& w = work_[begin + static_cast<size_t>(i)];
+      Rows joined_d = joined(w.base, d);
+      add(*products_[static_cast<size_t>(worker)], w, joined(w.base, x), std::move(joined_d));
+      return true;
+    };
+    int64_t elements = 0;
+    in_order(static_cast<int64_t>(fitted_.size()), workers(), rows, [&](int64_t f, Both both) {
+      for (const std::vector<Rows>* of : {&both.x, &both.d})
+        for (const Rows& r : *of) elements += static_cast<int64_t>(r.values.size());
+      pending.push_back(std::move(both));
+      if (elements < kMostPendingElements && f + 1 < static_cast<int64_t>(fitted_.size())) return;
       in_order(static_cast<int64_t>(end - begin), workers(), sum, [](int64_t, bool) {});
+      pending.clear(), elements = 0;
     });
   }
 
-  // Recurrent weights are fitted to the original's states on both sides: those of a network that is off lead further off.
-  void add(Products& products, Work& w, Rows& x, const Rows& d) const {
+  // Where the network's own rows x are not known it reads the original's. Recurrent weights are fitted to the original's states on both sides: those
+  // of a network that is off lead further off.
+  void add(Products& products, Work& w, Rows x, const Rows& d) const {
     if (d.count == 0) return;
     const bool states = w.base.source == RowSource::states;
     if (states || x.count != d.count) x = d;
@@ -252,7 +268,7 @@ class Refiner {
       Matrix m;
       m.now = matrix_of(l, *kept, g);
       times_divisor(w, g, m.now);
-      if (fits) pose(w, *original, g, m);
+      if (fits) pose(products, w, *original, g, m);
       matrices.push_back(std::move(m));
     }
     ZeroCosts done;
@@ -270,9 +286,10 @@ class Refiner {
     return done;
   }
 
-  // The least-squares problem of one matrix.
-  void pose(const Work& w, const Tensor& original, int64_t g, Matrix& m) const {
+  // What one matrix was, and where second moments are known its least-squares problem.
+  void pose(Products& products, const Work& w, const Tensor& original, int64_t g, Matrix& m) const {
     m.original = matrix_of(targets_of(w), original, g);
+    if (order_ == MomentOrder::first) return;
     m.keep.resize(m.now.size());
     for (size_t i = 0; i < m.now.size(); ++i) m.keep[i] = networks_.dense == networks_.base || m.now[i] != 0;
     std::vector<float> pull = m.now;
@@ -280,7 +297,7 @@ class Refiner {
       pull = m.original;
       times_divisor(w, g, pull);
     }
-    m.problem = fit_problem(w.base, w.moments, g, m.original, pull);
+    m.problem = fit_problem(products, w.base, w.moments, g, m.original, pull);
   }
 
   // Least squares on what is kept; returns what zeros cost where they were chosen.
@@ -308,7 +325,8 @@ class Refiner {
     const Layer& l = w.base;
     Tensor real = matrices.empty() ? as_real(like) : Tensor(DType::f32, like.dims());
     for (size_t g = 0; g < matrices.size(); ++g) put_matrix(l, matrices[g].now, static_cast<int64_t>(g), real);
-    const bool weighed = how_.codes.weights == WeightPrecision::int4 && how_.rounding == Rounding::by_error && !matrices.empty() && matrices[0].problem;
+    const bool weighed =
+        how_.codes.weights == WeightPrecision::int4 && how_.rounding == Rounding::by_error && !matrices.empty() && matrices[0].problem;
     const Tensor importance = weighed ? importance_of(l, like.dims(), matrices) : Tensor();
     const auto choice = choose_codes(real, site_of(l), how_.codes, weighed ? &importance : nullptr);
     if (!choice) return nullptr;
@@ -343,6 +361,7 @@ class Refiner {
   const SampleSource& samples_;
   const std::vector<size_t>& fitted_;
   const Refinement how_;
+  const MomentOrder order_ = how_.weights == Weights::repair || how_.rounding == Rounding::by_error ? MomentOrder::second : MomentOrder::first;
   std::vector<std::unique_ptr<Products>> products_;  // one a worker
   std::vector<Work> work_;
   std::set<std::string> chooses_zeros_;  // layers

@@ -142,6 +142,15 @@ Rows sample_rows(const Layer& layer, const Tensor& x, int64_t most, double phase
   return {};
 }
 
+Rows joined(const Layer& layer, const std::vector<const Rows*>& parts) {
+  Rows all;
+  for (const Rows* r : parts) all.count += r->count;
+  all.values.reserve(static_cast<size_t>(layer.groups * layer.depth * all.count));
+  for (int64_t i = 0; i < layer.groups * layer.depth; ++i)
+    for (const Rows* r : parts) all.values.insert(all.values.end(), r->values.data() + i * r->count, r->values.data() + (i + 1) * r->count);
+  return all;
+}
+
 void append_rows(const Layer& layer, Rows more, int64_t most, Rows& rows) {
   if (rows.count == 0) {
     rows = std::move(more);

@@ -18,6 +18,8 @@ Rows sample_rows(const Layer& layer, const Tensor& x, int64_t most, double phase
 
 // Adds what a further run of a body shows, up to `most` rows in all: of what is too much the last are left out.
 void append_rows(const Layer& layer, Rows more, int64_t most, Rows& rows);
+// All of them as one.
+Rows joined(const Layer& layer, const std::vector<const Rows*>& parts);
 
 // A tensor's real numbers as f32; quantized ones count by what they stand for.
 Tensor as_real(const Tensor& t);

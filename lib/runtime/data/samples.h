@@ -19,7 +19,7 @@ struct Sample {
 
 // How photographs become tensors (`--preprocess`): resize the short side, crop the centre, colour order, (x * scale - mean) / std.
 struct Preprocess {
-  int64_t resize = 0, crop = 0;                       // 0: as large as the model's input asks
+  int64_t resize = 0, crop = 0;  // 0: as large as the model's input asks
   bool bgr = false, nhwc = false;
   float scale = 1.0f / 255;
   std::vector<float> mean{0, 0, 0}, std{1, 1, 1};
@@ -27,17 +27,18 @@ struct Preprocess {
 Preprocess parse_preprocess(const std::string& spec);  // a name (imagenet, unit, raw) or key=value list; raises usage
 
 struct SampleOptions {
-  std::optional<Path> data;                           // --data
-  std::map<std::string, Path> inputs;                 // --input NAME=FILE
-  std::optional<uint64_t> random_seed;                // --random
-  std::vector<TensorType> random_types;               // with it: static input types
+  std::optional<Path> data;              // --data
+  std::map<std::string, Path> inputs;    // --input NAME=FILE
+  std::optional<uint64_t> random_seed;   // --random
+  std::vector<TensorType> random_types;  // with it: static input types
   std::optional<Preprocess> preprocess;
-  SymbolValues dims;                                  // --dim: what every sample must keep
-  std::map<std::string, Dims> shapes;                 // --shape: the same
+  SymbolValues dims;                   // --dim: what every sample must keep
+  std::map<std::string, Dims> shapes;  // --shape: the same
 };
 
 // The samples that the options name, read one at a time; all of --data's forms in docs: a folder of .pb files, of such folders, of .npz, of
-// photographs, or one .npz. Raises usage when there are none or one does not fit the graph's inputs or the sizes given, io when one cannot be read.
+// photographs, or one .npz. Photographs that are read again are kept as tensors, up to 24 MiB. May be read by several threads. Raises usage when
+// there are none or one does not fit the graph's inputs or the sizes given, io when one cannot be read.
 class SampleSource {
  public:
   SampleSource(const Graph& graph, SampleOptions options);
@@ -56,10 +57,13 @@ class SampleSource {
   Sample read_pb_folder(const Place& place) const;
   Sample read_npz_sample(const Place& place) const;
   Sample read_files(const Place& place) const;
+  Sample read_place(const Place& place) const;
   void find_places(const Path& data);
   const Graph& graph_;
   SampleOptions options_;
   std::vector<Place> places_;
+  struct Kept;  // photographs
+  std::shared_ptr<Kept> kept_;
 };
 
 // A photograph as a tensor for an input of this type: a float, or u8 where the picture's own values are asked for. Raises io or usage.
