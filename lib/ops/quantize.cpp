@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lib/base/parallel.h"
+#include "lib/base/round_small.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/operands.h"
@@ -52,16 +53,14 @@ void each_part(int64_t elements, F&& f) {
   parallel_for((elements + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end) { f(begin * kGrain, std::min(elements, end * kGrain)); });
 }
 
-// The same for bytes from f32, as loops that become vector instructions: adding and taking away kRound rounds half to even what is below 2^22 in
-// magnitude, which what is inside the range is.
+// The same for bytes from f32, as loops that become vector instructions.
 template <class Scale>
 void bytes_of(const float* x, int64_t count, const Scale& scale, float zero, IntegerRange range, uint8_t* to) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
   const float low = static_cast<float>(range.low) - zero, high = static_cast<float>(range.high) - zero;
   const auto not_a_number = static_cast<float>(range.saturate(0));
   for (int64_t i = 0; i < count; ++i) {
     const float r = x[i] / scale(i), inside = r < low ? low : r > high ? high : r;
-    const float code = (inside + kRound) - kRound + zero;
+    const float code = round_small(inside) + zero;
     to[i] = static_cast<uint8_t>(static_cast<int32_t>(r == r ? code : not_a_number));
   }
 }

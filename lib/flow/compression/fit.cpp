@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/base/round_small.h"
+
 namespace onecard {
 
 namespace {
@@ -156,7 +158,7 @@ bool sweep(Products& products, const FitProblem& p, std::span<const uint8_t> kee
 
 }  // namespace
 
-float Steps::nearest(float w, size_t i) const { return std::clamp(std::nearbyint(w / scale[i]), low[i], high[i]) * scale[i]; }
+float Steps::nearest(float w, size_t i) const { return round_small(std::clamp(w / scale[i], low[i], high[i])) * scale[i]; }
 
 void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::vector<float>& w) {
   for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? steps.nearest(w[i], i) : 0.0f;

@@ -7,8 +7,16 @@ namespace onecard {
 namespace {
 
 void add_sums(const float* rows, int64_t depth, int64_t count, double* sums) {
-  for (int64_t k = 0; k < depth; ++k)
-    for (int64_t r = 0; r < count; ++r) sums[k] += static_cast<double>(rows[k * count + r]);
+  constexpr int64_t kLanes = 8;  // that do not wait for each other
+  for (int64_t k = 0; k < depth; ++k) {
+    const float* const row = rows + k * count;
+    double lanes[kLanes] = {};
+    int64_t r = 0;
+    for (; r + kLanes <= count; r += kLanes)
+      for (int64_t i = 0; i < kLanes; ++i) lanes[i] += static_cast<double>(row[r + i]);
+    for (; r < count; ++r) lanes[0] += static_cast<double>(row[r]);
+    for (const double sum : lanes) sums[k] += sum;
+  }
 }
 
 constexpr int64_t kBlock = 512;  // rows and columns of x x' summed at a time: what is added stays near

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
+#include "lib/base/round_small.h"
 #include "lib/flow/compression/behind_others.h"
 #include "lib/flow/compression/layer_bias.h"
 #include "lib/flow/compression/surgeon.h"
@@ -40,7 +41,7 @@ void through_site(Rows& rows, const Layer& l, const SiteQuantization& site) {
       const int64_t channel = l.source == RowSource::last_axis ? k : (g * l.depth + k) / l.taps;
       const float step = site.scale * (site.divisor.empty() ? 1.0f : site.divisor[static_cast<size_t>(channel)]);
       float* at = rows.values.data() + (g * l.depth + k) * rows.count;
-      for (int64_t r = 0; r < rows.count; ++r) at[r] = std::clamp(std::nearbyint(at[r] / step), low, high) * site.scale;
+      for (int64_t r = 0; r < rows.count; ++r) at[r] = round_small(std::clamp(at[r] / step, low, high)) * site.scale;
     }
 }
 

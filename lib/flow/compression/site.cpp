@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "lib/base/round_small.h"
+
 namespace onecard {
 
 namespace {
@@ -78,10 +80,8 @@ double weight_error(const std::vector<const Layer*>& readers, const std::vector<
   return error;
 }
 
-// The sum over x of (rounded and clipped x - x)^2. Adding and taking away kRound rounds to the nearest, half to even, what is below 2^22 in
-// magnitude, which clipped codes are: loops with nearbyint do not become vector instructions.
+// The sum over x of (rounded and clipped x - x)^2.
 double rounding_error(const float* x, int64_t count, float step, float low, float high) {
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
   constexpr int64_t kLanes = 16;
   const float inverse = 1 / step;
   float sums[kLanes] = {};
@@ -89,11 +89,11 @@ double rounding_error(const float* x, int64_t count, float step, float low, floa
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes)
     for (int64_t k = 0; k < kLanes; ++k) {
-      const float code = std::min(std::max(x[i + k] * inverse, low), high) + kRound - kRound, d = code * step - x[i + k];
+      const float code = round_small(std::min(std::max(x[i + k] * inverse, low), high)), d = code * step - x[i + k];
       sums[k] += d * d;
     }
   for (; i < count; ++i) {
-    const float code = std::min(std::max(x[i] * inverse, low), high) + kRound - kRound, d = code * step - x[i];
+    const float code = round_small(std::min(std::max(x[i] * inverse, low), high)), d = code * step - x[i];
     sum += static_cast<double>(d) * d;
   }
   for (const float s : sums) sum += static_cast<double>(s);
