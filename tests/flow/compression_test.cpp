@@ -280,6 +280,52 @@ TEST(Fit, RoundingInBlocksIsCoordinateDescent) {
   EXPECT_LT(others, size / 100);
 }
 
+TEST(Fit, MeansAloneMatchAsWellAsWithProducts) {
+  Case c = noisy_product(512, 32, 21);
+  Moments means{MomentOrder::first};
+  add_rows(products(), means, c.layer, *c.layer.node->inputs[1]->constant, sample_rows(c.layer, c.x, 512, 0), sample_rows(c.layer, c.d, 512, 0));
+  EXPECT_TRUE(means.xx.empty() && means.xd.empty() && means.xy.empty());
+  std::vector<float> rounded = c.w0;
+  for (float& v : rounded) v = std::nearbyint(v / 0.25f) * 0.25f;
+  EXPECT_EQ(bias_shift(c.layer, means, 0, c.w0, rounded), bias_shift(c.layer, c.moments, 0, c.w0, rounded));
+}
+
+// Rows given in two parts, joined or one after the other, of a layer deep enough for several blocks: the same least squares, x d' or x y' summed.
+TEST(Fit, SumsOfPartsAreTheSumsOfAll) {
+  for (const int64_t width : {3, 400}) {
+    Case c = noisy_product(300, 600, width);
+    const Tensor& w = *c.layer.node->inputs[1]->constant;
+    const Rows x = sample_rows(c.layer, c.x, 300, 0), d = sample_rows(c.layer, c.d, 300, 0);
+    EXPECT_EQ(joined(c.layer, {&x}).values, x.values);
+    Moments twice;
+    add_rows(products(), twice, c.layer, w, x, d);
+    add_rows(products(), twice, c.layer, w, x, d);
+    Moments both;
+    add_rows(products(), both, c.layer, w, joined(c.layer, {&x, &x}), joined(c.layer, {&d, &d}));
+    EXPECT_EQ(both.rows, twice.rows);
+    EXPECT_EQ(both.xy.empty(), width == 400);
+    const std::vector<float> pull(c.w0.size(), 0.0f);
+    const FitProblem p = fit_problem(products(), c.layer, twice, 0, c.w0, pull), q = fit_problem(products(), c.layer, both, 0, c.w0, pull);
+    for (size_t i = 0; i < p.a.size(); i += 977) EXPECT_NEAR(p.a[i], q.a[i], 1e-3);
+    for (int64_t k = 0; k < 600; k += 150) {
+      double sum = 0, mean_x = 0, mean_y = 0, square = 0;
+      for (int64_t r = 0; r < 300; ++r) {
+        const double at = c.x.data<float>()[static_cast<size_t>(r * 600 + k)];
+        double y = 0;
+        for (int64_t j = 0; j < 600; ++j)
+          y += static_cast<double>(c.d.data<float>()[static_cast<size_t>(r * 600 + j)]) * c.w0[static_cast<size_t>(j * width + 1)];
+        sum += at * y / 300, mean_x += at / 300, mean_y += y / 300, square += at * c.x.data<float>()[static_cast<size_t>(r * 600 + 599)] / 300;
+      }
+      const auto i = static_cast<size_t>(k * width + 1);
+      for (const FitProblem* f : {&p, &q}) EXPECT_NEAR(f->b[i], sum - mean_x * mean_y, 1e-3 * (1 + std::abs(sum)));
+      double mean_last = 0;
+      for (int64_t r = 0; r < 300; ++r) mean_last += c.x.data<float>()[static_cast<size_t>(r * 600 + 599)] / 300.0;
+      EXPECT_NEAR(p.a[static_cast<size_t>(k * 600 + 599)], square - mean_x * mean_last, 1e-3);
+      EXPECT_EQ(p.a[static_cast<size_t>(k * 600 + 599)], p.a[static_cast<size_t>(599 * 600 + k)]);
+    }
+  }
+}
+
 TEST(InOrder, WhatIsTakenDoesNotDependOnTheWorkers) {
   for (const int workers : {1, 2, 3}) {
     std::vector<int64_t> taken;

@@ -57,7 +57,8 @@ TEST(Executor, AnyBatchFromOneGraph) {
     %d = pool(%c) {kernel=[2,2], strides=[2,2]}
     %f = flatten(%d)
     return %f
-  })", {{{"batch", 1}, {"h", 8}}, {{"batch", 3}, {"h", 7}}, {{"batch", 1}, {"h", 8}}});
+  })",
+         {{{"batch", 1}, {"h", 8}}, {{"batch", 3}, {"h", 7}}, {{"batch", 1}, {"h", 8}}});
 }
 
 TEST(Executor, ShapesComputedInTheGraph) {
@@ -72,7 +73,8 @@ TEST(Executor, ShapesComputedInTheGraph) {
     %r = reshape(%x, %t)
     %y = transpose(%r) {perm=[0,2,1,3]}
     return %y
-  })", {{{"batch", 2}, {"seq", 5}}, {{"batch", 1}, {"seq", 1}}});
+  })",
+         {{{"batch", 2}, {"seq", 5}}, {{"batch", 1}, {"seq", 1}}});
 }
 
 TEST(Executor, BranchesRunTheirOwnPlans) {
@@ -107,9 +109,13 @@ TEST(Executor, HalfPrecisionIsComputedInFloat) {
   }
 }
 
-TEST(Executor, OutputsThatAreInputsAndConstants) { agrees("graph(%x: f32[2,3]) { %c: f32[2] = constant %y = unary(%x) {f=abs} return %y, %x, %c, %y }"); }
+TEST(Executor, OutputsThatAreInputsAndConstants) {
+  agrees("graph(%x: f32[2,3]) { %c: f32[2] = constant %y = unary(%x) {f=abs} return %y, %x, %c, %y }");
+}
 
-TEST(Executor, EmptyTensors) { agrees("graph(%x: f32[n,4]) { %w: f32[4,2] = constant %y = matmul(%x, %w) %z = unary(%y) {f=relu} return %z }", {{{"n", 0}}, {{"n", 2}}}); }
+TEST(Executor, EmptyTensors) {
+  agrees("graph(%x: f32[n,4]) { %w: f32[4,2] = constant %y = matmul(%x, %w) %z = unary(%y) {f=relu} return %z }", {{{"n", 0}}, {{"n", 2}}});
+}
 
 TEST(Executor, AnEmptyBatchRunsThroughWholeNetworks) {
   agrees(R"(graph(%x: f32[n,3,h,8]) {
@@ -122,7 +128,8 @@ TEST(Executor, AnEmptyBatchRunsThroughWholeNetworks) {
     %e = binary(%k, %m) {fn=sub}
     %f = flatten(%e)
     return %f, %m
-  })", {{{"n", 0}, {"h", 8}}, {{"n", 2}, {"h", 3}}, {{"n", 0}, {"h", 1}}, {{"n", 1}, {"h", 1}}});
+  })",
+         {{{"n", 0}, {"h", 8}}, {{"n", 2}, {"h", 3}}, {{"n", 0}, {"h", 1}}, {{"n", 1}, {"h", 1}}});
 }
 
 TEST(Executor, LoopsWhoseValuesGrow) {
@@ -160,9 +167,7 @@ TEST(Executor, SmallerMemorySameAnswers) {
     Executor none(g, cpu(), {1});
     none.run(pointers(in));
     FAIL();
-  } catch (const Error& e) {
-    smallest = e.smallest_feasible_bytes.value();
-  }
+  } catch (const Error& e) { smallest = e.smallest_feasible_bytes.value(); }
   Executor tight(g, cpu(), {smallest});
   EXPECT_EQ(compare(tight.run(pointers(in))[0], want[0]).max_abs, 0);
   EXPECT_LE(tight.memory().peak_bytes, smallest);
@@ -181,6 +186,36 @@ TEST(Executor, ExtremesKeepInfinityAndNaN) {
   in.push_back(Tensor::of<float>({4, 3}, {-inf, -inf, -inf, inf, inf, inf, 1, NAN, 2, 1, -inf, inf}));
   const auto got = executor.run(pointers(in)), want = run_reference(*g, pointers(in));
   for (size_t i = 0; i < 2; ++i) EXPECT_TRUE(compare(got[i], want[i]).comparable) << compare(got[i], want[i]).why_not;
+}
+
+// A run for the tap alone shows the same numbers and stops behind the last of them.
+TEST(Executor, RunsOnlyAsFarAsTheTapWants) {
+  const auto g = std::make_shared<const Graph>(parse_graph(R"(graph(%x: f32[4]) {
+    %a = unary(%x) {f=abs}
+    %b = unary(%a) {f=exp}
+    %c = unary(%b) {f=exp}
+    return %c
+  })"));
+  const auto in = inputs_for(*g, {});
+  std::vector<std::string> seen;
+  std::vector<float> whole, part;
+  Executor executor(g, cpu());
+  const auto tap_into = [&](std::vector<float>& values) {
+    executor.set_tap([&](const Value&, const Tensor& t) { values.assign(t.data<float>().begin(), t.data<float>().end()); },
+                     [](const Value& v) { return v.name == "a"; });
+  };
+  tap_into(whole);
+  executor.run(pointers(in));
+  tap_into(part);
+  executor.set_step_timer([&](const PlanStep& s, double) { seen.push_back(s.node ? s.node->output()->name : "reorder"); });
+  executor.run_for_tap(pointers(in));
+  EXPECT_EQ(part, whole);
+  ASSERT_FALSE(seen.empty());
+  EXPECT_EQ(seen.back(), "a");
+  executor.set_step_timer(nullptr);
+  executor.set_tap(nullptr);
+  EXPECT_THROW(executor.run_for_tap(pointers(in)), Error);
+  EXPECT_EQ(executor.run(pointers(in)).size(), 1u);
 }
 
 TEST(Executor, WrongInputsAreRefused) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lib/base/in_order.h"
+#include "lib/flow/compression/refinement_work.h"
 #include "lib/runtime/weights.h"
 #include "passes/filter_bank.h"
 
@@ -41,6 +42,17 @@ struct Site {
 
 enum class Banks : uint8_t { leave, quantize };
 
+// What is promised most comes first: on a network on which each takes long, not all are tried.
+constexpr struct {
+  Rounding rounding;
+  Means means;
+  Sums sums;
+} kRefinements[] = {{Rounding::nearest, Means::match, Sums::original},  {Rounding::by_error, Means::match, Sums::own},
+                    {Rounding::by_error, Means::match, Sums::original}, {Rounding::nearest, Means::match, Sums::own},
+                    {Rounding::by_error, Means::keep, Sums::own},       {Rounding::by_error, Means::keep, Sums::original}};
+constexpr size_t kAlwaysTried = 2;
+constexpr double kMostWork = 5e12;  // multiplications of all of them
+
 class IntegerSearch {
  public:
   IntegerSearch(const Workbench& bench, const GraphPtr& base, std::vector<RecipeRecord>& tried) : bench_(bench), base_(base), tried_(tried) {}
@@ -69,14 +81,10 @@ class IntegerSearch {
       if (next.decibels > least) best = std::move(next), range = r, channels = c;
     }
     const Candidate start = best;
-    for (const Sums sums : {Sums::original, Sums::own})
-      for (const auto& [rounding, means] :
-           {std::pair(Rounding::nearest, Means::match), std::pair(Rounding::by_error, Means::keep), std::pair(Rounding::by_error, Means::match)}) {
-        Refinement how{Weights::keep, rounding, means};
-        how.sums = sums;
-        Candidate fitted = tried(start.name + "; " + name_of(how), start.sites, how, {});
-        if (fitted.decibels > std::max(best.decibels, start.decibels + doubt)) best = std::move(fitted);
-      }
+    for (const Refinement& how : affordable()) {
+      Candidate fitted = tried(start.name + "; " + name_of(how), start.sites, how, {});
+      if (fitted.decibels > std::max(best.decibels, start.decibels + doubt)) best = std::move(fitted);
+    }
     // What base itself lacks, no layer in float brings back.
     const double most = base_ == bench_.dense ? INFINITY : bench_.decibels(base_) - kGain;
     raise_worst(best, most);
@@ -193,6 +201,20 @@ class IntegerSearch {
     if (bench_.judge) record.decibels = c.decibels = bench_.decibels(bench_.shipped(base_, c.found, c.skip));
     tried_.push_back(std::move(record));
     return c;
+  }
+
+  // The first of the refinements, as many as are worth their work.
+  std::vector<Refinement> affordable() const {
+    std::vector<Refinement> chosen;
+    double work = 0;
+    for (const auto& r : kRefinements) {
+      Refinement how{Weights::keep, r.rounding, r.means};
+      how.sums = r.sums;
+      work += work_of_refinement(how, bench_.dense_team.member(0), bench_.samples, bench_.use.fitted, layers_);
+      if (chosen.size() >= kAlwaysTried && work > kMostWork) break;
+      chosen.push_back(how);
+    }
+    return chosen;
   }
 
   // What is known came from a file.

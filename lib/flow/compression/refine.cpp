@@ -7,8 +7,8 @@
 #include "lib/base/round_small.h"
 #include "lib/flow/compression/behind_others.h"
 #include "lib/flow/compression/layer_bias.h"
+#include "lib/flow/compression/refinement_work.h"
 #include "lib/flow/compression/surgeon.h"
-#include "lib/flow/compression/work.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/scale_index.h"
@@ -18,13 +18,10 @@ namespace onecard {
 
 namespace {
 
-constexpr int64_t kFewestRows = 1024, kMostRows = 8192, kRowsPerDepth = 4;
-constexpr int64_t kMomentWork = 1'000'000'000;              // multiplications that make more rows than a few cost nothing
 constexpr int64_t kMostRuns = 4;                            // of a body in one sample whose rows are taken, if each has its full share
-constexpr int64_t kMostRowElements = int64_t{8} << 20;      // of one sample and layer
 constexpr int64_t kMostChunkElements = int64_t{32} << 20;   // moments held at once
 constexpr int64_t kMostPendingElements = int64_t{8} << 20;  // of rows that are summed together: a product of many costs less than many of few
-constexpr size_t kFewestStretches = 3;
+constexpr size_t kStretchesApart = 3;
 
 // One layer while it is being settled.
 struct Work {
@@ -128,7 +125,7 @@ class Refiner {
   }
 
   FoundLayers run(const std::function<void(double)>& progress) {
-    const size_t chunks = !how_.sequential() ? 1 : apart_ ? kFewestStretches : chunk_count();
+    const size_t chunks = apart_ ? kStretchesApart : stretches_of(how_, networks_.dense_team->member(0), samples_, fitted_, work_.size());
     size_t begin = 0;
     while (begin < work_.size()) {
       const size_t wanted = (work_.size() + chunks - 1) / chunks;
@@ -168,18 +165,6 @@ class Refiner {
 
   int workers() const { return networks_.dense_team->workers(); }
 
-  size_t chunk_count() {
-    const double work = work_of_run(networks_.dense_team->member(0), samples_, fitted_.at(0));
-    return static_cast<size_t>(std::clamp(stretches_to_fit(work, fitted_.size()), static_cast<double>(kFewestStretches),
-                                          static_cast<double>(std::max(work_.size(), kFewestStretches))));
-  }
-
-  int64_t rows_per_sample(const Layer& l) const {
-    const int64_t wanted = std::clamp(std::max(kRowsPerDepth * l.depth, kMomentWork / (l.groups * l.depth * l.depth)), kFewestRows, kMostRows),
-                  samples = static_cast<int64_t>(fitted_.size());
-    return std::clamp((wanted + samples - 1) / samples, int64_t{1}, std::max<int64_t>(1, kMostRowElements / (l.groups * l.depth)));
-  }
-
   // The rows of a stretch of layers in one network, of those that are asked for.
   std::vector<Rows> rows_of(Executor& executor, const Sample& sample, size_t begin, const std::vector<bool>& asked, double phase,
                             const Layer Work::*which) const {
@@ -192,7 +177,7 @@ class Refiner {
       if (it == wanted.end()) return;
       for (const size_t i : it->second) {
         const Layer& l = work_[i].dense;
-        const int64_t most = rows_per_sample(l);
+        const int64_t most = rows_per_sample(l, fitted_.size());
         if (out[i - begin].count < kMostRuns * most) append_rows(l, sample_rows(l, t, most, phase), kMostRuns * most, out[i - begin]);
       }
     };
@@ -362,7 +347,7 @@ class Refiner {
   const SampleSource& samples_;
   const std::vector<size_t>& fitted_;
   const Refinement how_;
-  const MomentOrder order_ = how_.weights == Weights::repair || how_.rounding == Rounding::by_error ? MomentOrder::second : MomentOrder::first;
+  const MomentOrder order_ = order_of(how_);
   std::vector<std::unique_ptr<Products>> products_;  // one a worker
   std::vector<Work> work_;
   std::set<std::string> chooses_zeros_;  // layers

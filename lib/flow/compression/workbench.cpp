@@ -56,7 +56,9 @@ double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
   return db;
 }
 
-double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const { return judge->error(Team(candidate, device, 1, weights), most); }
+double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const {
+  return judge->error(Team(candidate, device, 1, weights), most);
+}
 
 std::vector<double> Workbench::errors_beside_others(const GraphPtr& candidate, size_t most) const {
   return judge->errors(Team(candidate, device, 1, weights), most);
