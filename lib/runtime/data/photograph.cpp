@@ -110,6 +110,9 @@ std::vector<Taps> make_taps(int64_t from, int64_t to) {
   return all;
 }
 
+// The nearest whole number of what is not negative, half up.
+float whole(double v) { return static_cast<float>(static_cast<int32_t>(static_cast<double>(static_cast<float>(v)) + 0.5)); }
+
 Picture resize(const Picture& p, int64_t height, int64_t width) {
   Picture wide{p.height, width, std::vector<float>(static_cast<size_t>(p.height * width * 3))};
   const auto columns = make_taps(p.width, width), rows = make_taps(p.height, height);
@@ -120,17 +123,19 @@ Picture resize(const Picture& p, int64_t height, int64_t width) {
         const Taps& t = columns[static_cast<size_t>(x)];
         for (size_t k = 0; k < t.weight.size(); ++k)
           v += t.weight[k] * p.rgb[static_cast<size_t>((y * p.width + t.first + static_cast<int64_t>(k)) * 3 + c)];
-        wide.rgb[static_cast<size_t>((y * width + x) * 3 + c)] = std::round(static_cast<float>(v));
+        wide.rgb[static_cast<size_t>((y * width + x) * 3 + c)] = whole(v);
       }
   Picture out{height, width, std::vector<float>(static_cast<size_t>(height * width * 3))};
-  for (int64_t y = 0; y < height; ++y)
-    for (int64_t i = 0; i < width * 3; ++i) {
-      double v = 0;
-      const Taps& t = rows[static_cast<size_t>(y)];
-      for (size_t k = 0; k < t.weight.size(); ++k)
-        v += t.weight[k] * wide.rgb[static_cast<size_t>((t.first + static_cast<int64_t>(k)) * width * 3 + i)];
-      out.rgb[static_cast<size_t>(y * width * 3 + i)] = std::round(static_cast<float>(v));
+  std::vector<double> sums(static_cast<size_t>(width * 3));
+  for (int64_t y = 0; y < height; ++y) {
+    const Taps& t = rows[static_cast<size_t>(y)];
+    std::fill(sums.begin(), sums.end(), 0.0);
+    for (size_t k = 0; k < t.weight.size(); ++k) {
+      const float* const row = wide.rgb.data() + (t.first + static_cast<int64_t>(k)) * width * 3;
+      for (size_t i = 0; i < sums.size(); ++i) sums[i] += t.weight[k] * row[i];
     }
+    for (size_t i = 0; i < sums.size(); ++i) out.rgb[static_cast<size_t>(y * width * 3) + i] = whole(sums[i]);
+  }
   return out;
 }
 
