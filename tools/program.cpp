@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <new>
@@ -117,6 +118,7 @@ int parse_and_run(int argc, char** argv, const char* name, const char* summary, 
 
 int run_program(int argc, char** argv, const char* name, const char* summary, std::span<const Command> commands, const OpenNetwork& open) {
   const bool json = asks_for_json(argc, argv);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of the write, after which nothing half-written is left
   try {
     const int code = parse_and_run(argc, argv, name, summary, commands, open);
     std::cout.flush();

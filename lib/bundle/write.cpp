@@ -6,6 +6,7 @@
 #include "lib/bundle/bundle.h"
 #include "lib/bundle/bytes.h"
 #include "lib/bundle/stored_size.h"
+#include "lib/bundle/write_behind.h"
 #include "lib/ir/text.h"
 
 namespace onecard {
@@ -23,8 +24,8 @@ Bytes string_bytes(const Tensor& t) {
   return std::move(w.bytes);
 }
 
-constexpr size_t kSampledChunks = 16;                 // a larger constant's encoding is chosen by so many of its pieces, spread evenly
-constexpr size_t kBatchChunks = 32;                   // encoded at once, so that of a large constant only these are in memory
+constexpr size_t kSampledChunks = 16;  // a larger constant's encoding is chosen by so many of its pieces, spread evenly
+constexpr size_t kBatchChunks = 32;    // encoded at once, so that of a large constant only these are in memory
 
 // How one constant was written.
 struct Encoded {
@@ -36,9 +37,11 @@ struct Encoded {
 // One constant's bytes, cut into pieces that are encoded apart.
 struct Pieces {
   std::span<const std::byte> bytes;
-  size_t width = 1;                                   // of an element
+  size_t width = 1;  // of an element
   size_t count() const { return (bytes.size() + format::kChunkBytes - 1) / format::kChunkBytes; }
-  std::span<const std::byte> at(size_t k) const { return bytes.subspan(k * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - k * format::kChunkBytes)); }
+  std::span<const std::byte> at(size_t k) const {
+    return bytes.subspan(k * format::kChunkBytes, std::min<size_t>(format::kChunkBytes, bytes.size() - k * format::kChunkBytes));
+  }
 };
 
 // `text`: what string_bytes makes of a tensor of strings.
@@ -47,7 +50,9 @@ Pieces pieces_of(const Tensor& t, const Bytes& text) {
   return {std::span(t.raw(), static_cast<size_t>(t.bytes())), static_cast<size_t>(std::max(1, info(t.dtype()).bits / 8))};
 }
 
-using WriteBytes = std::function<void(std::span<const std::byte>)>;
+// Who keeps the bytes until they are written; null: the tensor they are of.
+using Owner = std::shared_ptr<const void>;
+using WriteBytes = std::function<void(std::span<const std::byte>, Owner)>;
 
 // The share of elements that are zero, looked for in some places of each of these pieces.
 double zero_share(const Pieces& pieces, const std::vector<size_t>& sample) {
@@ -101,7 +106,8 @@ std::vector<size_t> sample_of(size_t chunks) {
   return sample;
 }
 
-// Writes a constant in the encoding that makes it smallest, a large one as far as a sample of it tells; ties go to the simplest. `wrote` hears of bytes taken.
+// Writes a constant in the encoding that makes it smallest, a large one as far as a sample of it tells; ties go to the simplest. `wrote` hears of
+// bytes taken.
 Encoded write_encoded(const Pieces& pieces, bool may_compress, const WriteBytes& write, const std::function<void(size_t)>& wrote) {
   const auto sample = sample_of(pieces.count());
   const std::vector<Encoding> candidates = may_compress ? candidates_for(pieces, sample) : std::vector<Encoding>{Encoding::raw};
@@ -118,13 +124,14 @@ Encoded write_encoded(const Pieces& pieces, bool may_compress, const WriteBytes&
   for (size_t first = 0; first < pieces.count(); first += kBatchChunks) {
     const auto batch = chunks_from(first, std::min(kBatchChunks, pieces.count() - first));
     const bool all_tried = sample.size() == pieces.count();
-    const std::vector<Bytes> made = all_tried ? std::move(tried[best]) : std::move(encode_all(pieces, batch, {out.encoding})[0]);
+    std::vector<Bytes> made = all_tried ? std::move(tried[best]) : std::move(encode_all(pieces, batch, {out.encoding})[0]);
     size_t taken = 0;
     for (const size_t k : batch) {
       const auto piece = pieces.at(k);
-      const auto stored = out.encoding == Encoding::raw ? piece : std::span<const std::byte>(made[k - first]);
-      write(stored);
+      const auto encoded = out.encoding == Encoding::raw ? nullptr : std::make_shared<const Bytes>(std::move(made[k - first]));
+      const auto stored = encoded ? std::span<const std::byte>(*encoded) : piece;
       out.chunk_bytes.push_back(static_cast<uint32_t>(stored.size()));
+      write(stored, encoded);
       taken += piece.size();
     }
     wrote(taken);
@@ -202,20 +209,21 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
   pad(file);
 
   ByteWriter index;
-  Checksum sum;
   const uint64_t start = file.written();
-  const auto write = [&](std::span<const std::byte> b) {
-    file.write(b);
-    sum.add(b);
-  };
+  uint64_t given = 0;  // to be written behind `start`
+  WriteBehind writer(file);
   static constexpr std::byte kZeros[format::kSectionAlignment]{};
   for (const auto& constant : numbering.order) {
     const ConstTensor t = materialize(constant);
     const bool strings = t->dtype() == DType::string;
-    const Bytes text_bytes = strings ? string_bytes(*t) : Bytes();
-    const Pieces pieces = pieces_of(*t, text_bytes);
-    write(std::span(kZeros).first(align_section(file.written() - start) - (file.written() - start)));
-    const uint64_t offset = file.written() - start;
+    const auto text_bytes = std::make_shared<const Bytes>(strings ? string_bytes(*t) : Bytes());
+    const Pieces pieces = pieces_of(*t, *text_bytes);
+    const auto write = [&](std::span<const std::byte> b, Owner owner) {
+      given += b.size();
+      writer.write(b, owner ? std::move(owner) : strings ? Owner(text_bytes) : Owner(t));
+    };
+    write(std::span(kZeros).first(align_section(given) - given), nullptr);
+    const uint64_t offset = given;
     const Encoded e = write_encoded(pieces, !strings, write, [&](size_t taken) {
       done_bytes += taken;
       if (progress) progress(static_cast<double>(done_bytes) / static_cast<double>(all_bytes));
@@ -224,8 +232,9 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
     sizes.weight_bytes += static_cast<int64_t>(pieces.bytes.size());
     sizes.weight_bytes_stored += static_cast<int64_t>(e.bytes());
   }
+  const uint64_t weights_sum = writer.finish();
   require(index.bytes.size() == index_bytes, ErrorKind::internal, "the bundle's index is ", index.bytes.size(), " bytes, not ", index_bytes);
-  table[static_cast<size_t>(format::SectionKind::weights)] = {start, file.written() - start, sum.value()};
+  table[static_cast<size_t>(format::SectionKind::weights)] = {start, given, weights_sum};
   auto& index_row = table[static_cast<size_t>(format::SectionKind::index)];
   index_row.checksum = checksum(index.bytes);
   file.write_at(index_row.offset, index.bytes);
@@ -258,7 +267,7 @@ int64_t StoredSizes::of(const ConstTensor& constant) {
   const bool strings = t->dtype() == DType::string;
   const Bytes text_bytes = strings ? string_bytes(*t) : Bytes();
   const Pieces pieces = pieces_of(*t, text_bytes);
-  const auto nowhere = [](std::span<const std::byte>) {};
+  const auto nowhere = [](std::span<const std::byte>, const Owner&) {};
   known = {constant, static_cast<int64_t>(write_encoded(pieces, !strings, nowhere, [](size_t) {}).bytes())};
   return known.bytes;
 }

@@ -100,11 +100,18 @@ class ReadPages {
   std::mutex mutex_;
 };
 
+// Planned for one thread and run on it.
 std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options,
                                            ReadPages& pages, std::string& why_not) {
   try {
     Executor executor(graph, device, options);
     executor.set_step_timer([&](const PlanStep& step, double) { pages.after(step); });
+    {
+      const OneThread one;
+      executor.prepare(pointers(in.tensors));
+    }
+    executor.load(pointers(in.tensors));
+    const OneThread one;
     return executor.run(pointers(in.tensors));
   } catch (const Error& e) {
     if (e.kind == ErrorKind::internal || (options.memory_limit_bytes && e.kind == ErrorKind::does_not_fit)) throw;
@@ -240,7 +247,6 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   look_for_doubts(request, optimized, device, weights, progress, result);
   if (in && !too_large) {
     progress("original answer", 0);
-    const OneThread one;
     std::string why_not;
     original = answers(request.source, device, *in, {std::nullopt, weights}, pages, why_not);
     pages.release();
@@ -267,7 +273,6 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   std::optional<SelfCheck> check;
   if (in) {
     progress("own answer", 0);
-    const OneThread one;
     std::string why_not;
     if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not))
       result.self_check_input = result.self_check_stored = in->text,
@@ -277,7 +282,6 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
   }
   if (check && is_too_large(*check, *optimized) && !sizes.inputs.empty()) {
-    const OneThread one;
     std::string why_not;
     std::vector<OutputDistance> none;
     CheckInput seeded = random_input(*optimized, sizes);

@@ -5,6 +5,7 @@
 
 #include "lib/base/parallel.h"
 #include "lib/base/round_small.h"
+#include "lib/base/vectors.h"
 #include "lib/ops/axes.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/operands.h"
@@ -53,29 +54,34 @@ void each_part(int64_t elements, F&& f) {
   parallel_for((elements + kGrain - 1) / kGrain, 1, [&](int64_t begin, int64_t end) { f(begin * kGrain, std::min(elements, end * kGrain)); });
 }
 
-// The same for bytes from f32, as loops that become vector instructions.
-template <class Scale>
-void bytes_of(const float* x, int64_t count, const Scale& scale, float zero, IntegerRange range, uint8_t* to) {
-  const float low = static_cast<float>(range.low) - zero, high = static_cast<float>(range.high) - zero;
-  const auto not_a_number = static_cast<float>(range.saturate(0));
-  for (int64_t i = 0; i < count; ++i) {
-    const float r = x[i] / scale(i), inside = r < low ? low : r > high ? high : r;
-    const float code = round_small(inside) + zero;
-    to[i] = static_cast<uint8_t>(static_cast<int32_t>(r == r ? code : not_a_number));
+// The same for bytes from f32, as loops that become the vector instructions of the machine; no two operations of theirs can be fused, so that all
+// machines get the same.
+struct ByteCodes {
+  float zero, low, high, not_a_number;
+  ByteCodes(float at, IntegerRange range)
+      : zero(at),
+        low(static_cast<float>(range.low) - at),
+        high(static_cast<float>(range.high) - at),
+        not_a_number(static_cast<float>(range.saturate(0))) {}
+  uint8_t of(float x, float scale) const {
+    const float r = x / scale, inside = r < low ? low : r > high ? high : r;
+    return static_cast<uint8_t>(static_cast<int32_t>(r == r ? round_small(inside) + zero : not_a_number));
   }
+};
+ONECARD_VECTORS void bytes_of(const float* x, int64_t count, float scale, ByteCodes codes, uint8_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = codes.of(x[i], scale);
+}
+ONECARD_VECTORS void bytes_of(const float* x, int64_t count, const float* scales, ByteCodes codes, uint8_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = codes.of(x[i], scales[i]);
 }
 constexpr int32_t kMostZero = 1 << 20;  // a zero point beyond would need more digits than that
 
 void bytes_of(const float* x, const Runs& runs, const Quantization& q, IntegerRange range, int64_t begin, int64_t end, uint8_t* to) {
   runs.each(begin, end, [&](int64_t first, int64_t count, size_t scale) {
-    const auto zero = static_cast<float>(q.zero_at(scale));
+    const ByteCodes codes(static_cast<float>(q.zero_at(scale)), range);
     uint8_t* at = to + (first - begin);
-    if (runs.one_scale())
-      bytes_of(
-          x + first, count, [s = q.scale[scale]](int64_t) { return s; }, zero, range, at);
-    else
-      bytes_of(
-          x + first, count, [s = q.scale.data() + scale](int64_t i) { return s[i]; }, zero, range, at);
+    if (runs.one_scale()) bytes_of(x + first, count, q.scale[scale], codes, at);
+    else bytes_of(x + first, count, q.scale.data() + scale, codes, at);
   });
 }
 

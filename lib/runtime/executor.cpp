@@ -83,12 +83,20 @@ bool Executor::wanted_of(const Node& node) const {
   return !node.op->subgraphs().empty() || std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Value* v) { return v && wants_(*v); });
 }
 
-void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent) {
+std::vector<TensorType> Executor::types_of(const std::vector<const Tensor*>& inputs) const {
   require(inputs.size() == graph_->inputs.size(), ErrorKind::model, "the model takes ", graph_->inputs.size(), " inputs, ", inputs.size(),
           " were given");
   std::vector<TensorType> types;
   for (size_t i = 0; i < inputs.size(); ++i) types.push_back(type_for_binding(inputs[i], graph_->inputs[i]->type));
-  Prepared& p = prepared_for(types);
+  return types;
+}
+
+const Plan& Executor::prepare(const std::vector<const Tensor*>& inputs) { return prepared_for(types_of(inputs)).plan; }
+
+void Executor::load(const std::vector<const Tensor*>& inputs) { load_weights(prepared_for(types_of(inputs))); }
+
+void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent) {
+  Prepared& p = prepared_for(types_of(inputs));
   const Running running(running_, shared_->arenas[depth_].running);
   // A body's inputs are counted where they were made, its outputs as tensors of their own.
   const auto io = shared_->account->take(Holds::io, depth_ == 0 ? p.plan.memory.io_bytes : 0);

@@ -43,6 +43,9 @@ class Executor {
 
   // Plans for these inputs without running; bodies too, as far as the sizes they get are known.
   const Plan& prepare(const std::vector<TensorType>& inputs);
+  const Plan& prepare(const std::vector<const Tensor*>& inputs);
+  // Loads the weights of a run with these inputs ahead of it, on other threads perhaps than the run will have: they are the same on any.
+  void load(const std::vector<const Tensor*>& inputs);
   // The largest memory figures so far: of a plan with its bodies, or of what was really held.
   MemorySummary memory() const;
   const Graph& graph() const { return *graph_; }
@@ -70,6 +73,7 @@ class Executor {
   // executor.cpp
   void run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent);
   bool wanted_of(const Node& node) const;
+  std::vector<TensorType> types_of(const std::vector<const Tensor*>& inputs) const;
   void start(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void run_step(Prepared& p, Run& run, size_t index);
   void run_dynamic(Prepared& p, Run& run, size_t index);

@@ -1,10 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "lib/base/parallel.h"
 #include "lib/bundle/bundle.h"
+#include "lib/bundle/write_behind.h"
 #include "lib/ops/registry.h"
 
 namespace onecard {
@@ -14,7 +19,9 @@ using format::Encoding;
 
 class Folder {
  public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("onecard-bundle-test-" + std::to_string(::getpid()))) { std::filesystem::create_directory(path_); }
+  Folder() : path_(std::filesystem::temp_directory_path() / ("onecard-bundle-test-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directory(path_);
+  }
   ~Folder() { std::filesystem::remove_all(path_); }
   Path operator/(const char* name) const { return path_ / name; }
 
@@ -25,6 +32,56 @@ class Folder {
 Bytes bytes_of(std::initializer_list<float> values) {
   const auto b = std::as_bytes(std::span(values.begin(), values.size()));
   return {b.begin(), b.end()};
+}
+
+// More bytes than may wait, from owners that nobody else holds.
+TEST(WriteBehind, WritesInOrderAndSums) {
+  const Folder folder;
+  Bytes all;
+  uint64_t sum = 0;
+  {
+    AtomicFile file(folder / "behind");
+    WriteBehind writer(file);
+    for (int i = 0; i < 50; ++i) {
+      const auto part = std::make_shared<const Bytes>(Bytes(static_cast<size_t>(i) * 40'000, static_cast<std::byte>(i)));
+      all.insert(all.end(), part->begin(), part->end());
+      writer.write(*part, part);
+    }
+    sum = writer.finish();
+    file.commit();
+  }
+  EXPECT_EQ(sum, checksum(all));
+  const std::string read = read_text(folder / "behind");
+  ASSERT_EQ(read.size(), all.size());
+  EXPECT_EQ(std::memcmp(read.data(), all.data(), all.size()), 0);
+}
+
+TEST(WriteBehind, WhatCannotBeWrittenIsRaised) {
+  const Folder folder;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 1 << 20;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  {
+    AtomicFile file(folder / "behind");
+    WriteBehind writer(file);
+    const auto part = std::make_shared<const Bytes>(Bytes(400'000, std::byte{1}));
+    EXPECT_THROW(
+        {
+          for (int i = 0; i < 200; ++i) writer.write(*part, part);
+          writer.finish();
+        },
+        Error);
+  }
+  {
+    AtomicFile file(folder / "left");
+    WriteBehind writer(file);  // not finished: an error elsewhere unwinds
+    writer.write(std::span(std::as_bytes(std::span("text", 4))), nullptr);
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "behind"));
 }
 
 TEST(Encodings, EveryOneIsLossless) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,10 +39,11 @@ def png(name, width, height):
     return name
 
 
-def case(what, args, code, out="", err="", then=None, environment={}):
-    """Runs the program; `out` and `err` must occur in what it prints; `then` looks at the result."""
+def case(what, args, code, out="", err="", then=None, environment={}, largest_file=None):
+    """Runs the program; `out` and `err` must occur in what it prints; `then` looks at the result. `largest_file`: bytes the system lets it write."""
     global failed
-    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=120, env=os.environ | environment)
+    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))) if largest_file else None
+    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=120, env=os.environ | environment, preexec_fn=limit)
     wrong = []
     if done.returncode != code:
         wrong.append(f"exit {done.returncode}, wanted {code}")
@@ -66,6 +68,8 @@ with tempfile.TemporaryDirectory() as tmp:
     keys = {"source_bytes", "bundle_bytes", "weight_bytes_source", "weight_bytes_stored", "nodes_before", "nodes_after", "passes", "memory", "seconds", "peak_rss_bytes"}
     case("optimize --json is one object", ["optimize", model, "-o", "a.onecard", "--json"], 0, then=lambda d: keys <= json.loads(d.stdout).keys())
     case("--quiet says nothing on stderr", ["optimize", model, "-o", "a.onecard", "--quiet"], 0, then=lambda d: d.stderr == "")
+    case("a file larger than the system allows: an error and nothing left", ["optimize", model, "-o", "large.onecard"], 3, err="cannot write", largest_file=8192,
+         then=lambda d: not list(pathlib.Path(".").glob("large.onecard*")))
     case("run a bundle: nothing is called passed that nothing was held against", ["run", "a.onecard", "--data", data], 0, out="run: OK 1 sample, nothing checked")
     case("self-check", ["run", "a.onecard", "--self-check"], 0, out="run: PASS")
     spins = lambda d: int(re.search(r"GOMP_SPINCOUNT = '(\d+)'", d.stderr)[1])
