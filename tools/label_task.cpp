@@ -1,5 +1,6 @@
 #include "tools/label_task.h"
 
+#include <cmath>
 #include <limits>
 #include <sstream>
 
@@ -14,7 +15,10 @@ std::optional<LabelTask> label_task(const std::string& labels, const std::string
   if (metric == "top5") task.top = 5;
   else if (!metric.empty() && metric != "top1") comes_later("--metric " + metric, "this one has top1 and top5");
   if (Path(labels).extension() == ".npy") {
-    task.labels = to_ints(read_npy(MappedFile::open(labels)->bytes()));
+    const Tensor numbers = read_npy(MappedFile::open(labels)->bytes());
+    for (int64_t i = 0; is_float(numbers.dtype()) && i < numbers.elements(); ++i)
+      require(std::trunc(numbers.at(i)) == numbers.at(i), ErrorKind::io, "--labels ", labels, ": entry ", i + 1, " is no whole number");
+    task.labels = to_ints(numbers);
     return task;
   }
   std::istringstream in(read_text(labels));

@@ -295,6 +295,9 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     pages.release();
     progress("writing", share);
   });
+  if (is_lossy(request) && result.sizes.file_bytes > result.source_bytes)
+    result.warnings.push_back("nothing was saved: the bundle has " + std::to_string(result.sizes.file_bytes) + " bytes, the model " +
+                              std::to_string(result.source_bytes));
   return result;
 }
 

@@ -68,6 +68,8 @@ with tempfile.TemporaryDirectory() as tmp:
     keys = {"source_bytes", "bundle_bytes", "weight_bytes_source", "weight_bytes_stored", "nodes_before", "nodes_after", "passes", "memory", "seconds", "peak_rss_bytes"}
     case("optimize --json is one object", ["optimize", model, "-o", "a.onecard", "--json"], 0, then=lambda d: keys <= json.loads(d.stdout).keys())
     case("--quiet says nothing on stderr", ["optimize", model, "-o", "a.onecard", "--quiet"], 0, then=lambda d: d.stderr == "")
+    save("tiny.onnx", [helper.make_node("Identity", ["x"], ["y"])], [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])])
+    case("a bundle that is larger than the model says so", ["optimize", "tiny.onnx", "-o", "tiny.onecard", "--precision", "int8-weights"], 0, err="nothing was saved")
     case("a file larger than the system allows: an error and nothing left", ["optimize", model, "-o", "large.onecard"], 5, err="cannot write", largest_file=8192,
          then=lambda d: not list(pathlib.Path(".").glob("large.onecard*")))
     case("run a bundle: nothing is called passed that nothing was held against", ["run", "a.onecard", "--data", data], 0, out="run: OK 1 sample, nothing checked")
@@ -130,6 +132,8 @@ with tempfile.TemporaryDirectory() as tmp:
     case("a cosine above 1 in optimize", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--min-cosine", "3"], 2, err="from -1 to 1")
     pathlib.Path("labels.txt").write_text("1 2 3")
     case("labels that are too few are told at once", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--max-drop", "1", "--labels", "labels.txt"], 2, err="3 labels are fewer")
+    np.save("halves.npy", np.full(2000, 0.5))
+    case("labels that are no whole numbers", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--max-drop", "1", "--labels", "halves.npy"], 5, err="entry 1 is no whole number")
     case("labels of a metric that there is not", ["optimize", model, "-o", "z.onecard", "--data", calibration, "--max-drop", "1", "--labels", "labels.txt", "--metric", "bleu"], 2, err="top1 and top5")
 
     def guarded(done):
