@@ -280,6 +280,27 @@ TEST(Fit, RoundingInBlocksIsCoordinateDescent) {
   EXPECT_LT(others, size / 100);
 }
 
+// Numbers that vary little about a large mean, as those of pictures do: what varies must not drown in it.
+TEST(Fit, LargeMeansLeaveWhatVariesExact) {
+  for (const int64_t width : {3, 40}) {
+    Case c = noisy_product(2048, 24, width);
+    for (Tensor* t : {&c.x, &c.d})
+      for (float& v : t->data<float>()) v = std::round(v * 64) / 64;  // exact beside the mean too
+    const Tensor& w = *c.layer.node->inputs[1]->constant;
+    const auto problem = [&](float mean) {
+      Tensor x = c.x.clone(), d = c.d.clone();
+      for (Tensor* t : {&x, &d})
+        for (float& v : t->data<float>()) v += mean;
+      Moments m;
+      for (int part = 0; part < 2; ++part) add_rows(products(), m, c.layer, w, sample_rows(c.layer, x, 2048, 0), sample_rows(c.layer, d, 2048, 0));
+      return fit_problem(products(), c.layer, m, 0, c.w0, std::vector<float>(c.w0.size(), 0.0f));
+    };
+    const FitProblem plain = problem(0), moved = problem(4096);
+    for (size_t i = 0; i < plain.a.size(); ++i) EXPECT_NEAR(plain.a[i], moved.a[i], 1e-3);
+    for (size_t i = 0; i < plain.b.size(); ++i) EXPECT_NEAR(plain.b[i], moved.b[i], 1e-2);
+  }
+}
+
 TEST(Fit, MeansAloneMatchAsWellAsWithProducts) {
   Case c = noisy_product(512, 32, 21);
   Moments means{MomentOrder::first};

@@ -35,6 +35,9 @@ FitProblem fit_problem(Products& products, const Layer& layer, const Moments& mo
                        std::span<const float> pull) {
   const int64_t depth = layer.depth, width = layer.width, first = g * depth, square = first * depth;
   const double rows = static_cast<double>(moments.rows);
+  // How far the mean is from the centre of what was summed.
+  const auto off_x = [&](int64_t k) { return moments.mean_x(first + k) - static_cast<double>(moments.centre_x[static_cast<size_t>(first + k)]); };
+  const auto off_d = [&](int64_t k) { return moments.mean_d(first + k) - static_cast<double>(moments.centre_d[static_cast<size_t>(first + k)]); };
   FitProblem p;
   p.depth = depth;
   p.width = width;
@@ -43,20 +46,19 @@ FitProblem fit_problem(Products& products, const Layer& layer, const Moments& mo
     for (int64_t i = tile; i < depth; ++i)
       for (int64_t j = tile; j < std::min(tile + kTile, i + 1); ++j) {
         const double moment = static_cast<double>(moments.xx[static_cast<size_t>(square + i * depth + j)]) / rows;
-        const auto covariance = static_cast<float>(moment - moments.mean_x(first + i) * moments.mean_x(first + j));
+        const auto covariance = static_cast<float>(moment - off_x(i) * off_x(j));
         p.a[static_cast<size_t>(i * depth + j)] = p.a[static_cast<size_t>(j * depth + i)] = covariance;
       }
-  std::vector<double> mean_y(static_cast<size_t>(width), 0.0);
+  std::vector<double> off_y(static_cast<size_t>(width), 0.0);
   for (int64_t k = 0; k < depth; ++k)
-    for (int64_t n = 0; n < width; ++n)
-      mean_y[static_cast<size_t>(n)] += moments.mean_d(first + k) * static_cast<double>(w0[static_cast<size_t>(k * width + n)]);
+    for (int64_t n = 0; n < width; ++n) off_y[static_cast<size_t>(n)] += off_d(k) * static_cast<double>(w0[static_cast<size_t>(k * width + n)]);
   p.b.resize(static_cast<size_t>(depth * width));
   if (moments.xy.empty()) products.multiply(moments.xd.data() + square, w0.data(), depth, depth, width, p.b.data());
   else std::copy_n(moments.xy.data() + first * width, depth * width, p.b.data());
   for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < width; ++n)
-      p.b[static_cast<size_t>(k * width + n)] = static_cast<float>(static_cast<double>(p.b[static_cast<size_t>(k * width + n)]) / rows -
-                                                                   moments.mean_x(first + k) * mean_y[static_cast<size_t>(n)]);
+      p.b[static_cast<size_t>(k * width + n)] =
+          static_cast<float>(static_cast<double>(p.b[static_cast<size_t>(k * width + n)]) / rows - off_x(k) * off_y[static_cast<size_t>(n)]);
   const double share = 0.01 + 0.1 * static_cast<double>(depth) / rows;
   const auto ridge = static_cast<float>(std::max(share * mean_diagonal(p.a, depth), 1e-20));
   for (int64_t k = 0; k < depth; ++k) p.a[static_cast<size_t>(k * depth + k)] += ridge;

@@ -29,6 +29,20 @@ void add_square(Products& products, const float* x, int64_t depth, int64_t count
                                      sums + i * depth + j, depth);
 }
 
+// Some of the rows of one group less its centre: [depth, count].
+std::vector<float> centred(const float* rows, int64_t depth, int64_t count, const float* centre) {
+  std::vector<float> less(static_cast<size_t>(depth * count));
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t r = 0; r < count; ++r) less[static_cast<size_t>(k * count + r)] = rows[k * count + r] - centre[k];
+  return less;
+}
+
+std::vector<float> means_of(const std::vector<double>& sums, int64_t count) {
+  std::vector<float> means;
+  for (const double s : sums) means.push_back(static_cast<float>(s / static_cast<double>(count)));
+  return means;
+}
+
 }  // namespace
 
 int64_t moment_elements(const Layer& layer, MomentOrder order) {
@@ -50,17 +64,22 @@ void add_rows(Products& products, Moments& moments, const Layer& layer, const Te
   for (int64_t g = 0; g < layer.groups; ++g) {
     add_sums(x.group(layer, g), depth, x.count, moments.x.data() + g * depth);
     add_sums(d.group(layer, g), depth, d.count, moments.d.data() + g * depth);
-    if (!second) continue;
-    add_square(products, x.group(layer, g), depth, x.count, moments.xx.data() + g * depth * depth);
+  }
+  moments.rows += x.count;
+  if (!second) return;
+  if (moments.centre_x.empty()) moments.centre_x = means_of(moments.x, moments.rows), moments.centre_d = means_of(moments.d, moments.rows);
+  for (int64_t g = 0; g < layer.groups; ++g) {
+    const std::vector<float> xs = centred(x.group(layer, g), depth, x.count, moments.centre_x.data() + g * depth),
+                             ds = centred(d.group(layer, g), depth, d.count, moments.centre_d.data() + g * depth);
+    add_square(products, xs.data(), depth, x.count, moments.xx.data() + g * depth * depth);
     if (wide) {
-      products.add_second_transposed(x.group(layer, g), d.group(layer, g), depth, x.count, depth, moments.xd.data() + g * depth * depth, depth);
+      products.add_second_transposed(xs.data(), ds.data(), depth, x.count, depth, moments.xd.data() + g * depth * depth, depth);
       continue;
     }
     std::vector<float> y(static_cast<size_t>(x.count * width));
-    products.multiply_first_transposed(d.group(layer, g), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
-    products.add(x.group(layer, g), y.data(), depth, x.count, width, moments.xy.data() + g * depth * width);
+    products.multiply_first_transposed(ds.data(), matrix_of(layer, original, g).data(), x.count, depth, width, y.data());
+    products.add(xs.data(), y.data(), depth, x.count, width, moments.xy.data() + g * depth * width);
   }
-  moments.rows += x.count;
 }
 
 }  // namespace onecard
