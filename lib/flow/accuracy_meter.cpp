@@ -109,12 +109,12 @@ struct AccuracyMeter::Row {
   Answers wanted;  // likewise, of what is not kept
 };
 
-AccuracyMeter::AccuracyMeter(GraphPtr original, Device& device, int workers, const SampleSource& samples, std::vector<size_t> which, Carry carry,
-                             std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights)
+AccuracyMeter::AccuracyMeter(std::shared_ptr<const Team> original, Device& device, const SampleSource& samples, std::vector<size_t> which,
+                             Carry carry, std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights)
     : device_(device),
       samples_(samples),
-      weights_(weights ? std::move(weights) : std::make_shared<SharedWeights>(device)),
-      original_(std::move(original), device, workers, weights_),
+      weights_(std::move(weights)),
+      original_(std::move(original)),
       which_(std::move(which)),
       carry_(std::move(carry)),
       task_(std::move(task)) {
@@ -130,8 +130,8 @@ void AccuracyMeter::answer_all() {
   Answers last;
   const auto run = [&](int worker, int64_t i) {
     Sample sample = samples_.read(which_[static_cast<size_t>(i)]);
-    apply_carry(carry_, original_.graph(), static_cast<size_t>(i), last, sample);
-    return original_.member(worker).run(pointers(sample));
+    apply_carry(carry_, original_->graph(), static_cast<size_t>(i), last, sample);
+    return original_->member(worker).run(pointers(sample));
   };
   in_order(static_cast<int64_t>(which_.size()), workers(), run, [&](int64_t i, Answers made) {
     if (task_) {
@@ -156,8 +156,8 @@ void AccuracyMeter::answer_all() {
 const AccuracyMeter::Answers& AccuracyMeter::answer(size_t place, int worker, Answers& into) {
   if (kept_[place]) return *kept_[place];
   Sample sample = samples_.read(which_[place]);
-  if (!carry_.pairs.empty() && place > 0) apply_carry(carry_, original_.graph(), place, kept_[place - 1] ? *kept_[place - 1] : into, sample);
-  into = original_.member(worker).run(pointers(sample));
+  if (!carry_.pairs.empty() && place > 0) apply_carry(carry_, original_->graph(), place, kept_[place - 1] ? *kept_[place - 1] : into, sample);
+  into = original_->member(worker).run(pointers(sample));
   return into;
 }
 
@@ -182,17 +182,22 @@ AccuracyMeter::Row AccuracyMeter::compared(const Team& candidate, size_t place, 
   return row;
 }
 
-Measured AccuracyMeter::measure(const GraphPtr& candidate) {
+Measured AccuracyMeter::measure(const GraphPtr& candidate) { return measure(Team(candidate, device_, workers(), weights_)); }
+
+Measured AccuracyMeter::measure(const Team& candidate) {
   std::vector<size_t> places(which_.size());
   std::iota(places.begin(), places.end(), size_t{0});
   return measure(candidate, places);
 }
 
 Measured AccuracyMeter::measure(const GraphPtr& candidate, const std::vector<size_t>& places) {
+  return measure(Team(candidate, device_, workers(), weights_), places);
+}
+
+Measured AccuracyMeter::measure(const Team& team, const std::vector<size_t>& places) {
   Measured m;
-  m.totals.resize(original_.graph().outputs.size());
-  for (const Value* v : original_.graph().outputs) m.accuracy.outputs.push_back({v->name, "", {}, {}, 0, 0});
-  const Team team(candidate, device_, workers(), weights_);
+  m.totals.resize(original_->graph().outputs.size());
+  for (const Value* v : original_->graph().outputs) m.accuracy.outputs.push_back({v->name, "", {}, {}, 0, 0});
   Answers got, wanted;
   int64_t right = 0;
   const bool carried = !carry_.pairs.empty();

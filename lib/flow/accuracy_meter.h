@@ -34,15 +34,16 @@ class AccuracyMeter {
  public:
   static constexpr int64_t kMostKeptAnswerBytes = int64_t{64} << 20;
   // `which`: indices of the samples in the order in which they are run; `carry.starts` counts their places in it. Raises usage when labels and rows
-  // differ in number. `weights`: shared with whoever else runs these networks; null: of its own.
-  AccuracyMeter(GraphPtr original, Device& device, int workers, const SampleSource& samples, std::vector<size_t> which, Carry carry,
-                std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights = nullptr);
+  // differ in number. `weights`: the team's, for candidates.
+  AccuracyMeter(std::shared_ptr<const Team> original, Device& device, const SampleSource& samples, std::vector<size_t> which, Carry carry,
+                std::optional<LabelTask> task, std::shared_ptr<SharedWeights> weights);
   ~AccuracyMeter();
   size_t size() const { return which_.size(); }
   const Carry& carry() const { return carry_; }
   // The candidate has the original's inputs and outputs, in order. Over all samples, or over these places of `which` (no task then; where states are
   // carried they must be the first ones, in order).
   Measured measure(const GraphPtr& candidate);
+  Measured measure(const Team& candidate);
   Measured measure(const GraphPtr& candidate, const std::vector<size_t>& places);
 
  private:
@@ -52,12 +53,13 @@ class AccuracyMeter {
   // The original's answers: kept ones, or computed on `into`.
   const Answers& answer(size_t place, int worker, Answers& into);
   Row compared(const Team& candidate, size_t place, int worker, const Answers& got_before, Answers wanted_before);
-  int workers() const { return carry_.pairs.empty() ? original_.workers() : 1; }  // a run that waits for the one before cannot go on beside it
+  Measured measure(const Team& candidate, const std::vector<size_t>& places);
+  int workers() const { return carry_.pairs.empty() ? original_->workers() : 1; }  // a run that waits for the one before cannot go on beside it
 
   Device& device_;
   const SampleSource& samples_;
   std::shared_ptr<SharedWeights> weights_;
-  Team original_;
+  std::shared_ptr<const Team> original_;
   std::vector<size_t> which_;
   Carry carry_;
   std::optional<LabelTask> task_;

@@ -34,9 +34,10 @@ bool is_lossy(const OptimizeRequest& request) {
   return request.weights != WeightPrecision::keep || request.activations != ActivationPrecision::keep || request.floats || request.prune.amount > 0;
 }
 
-void look_for_doubts(const OptimizeRequest& request, const GraphPtr& shipped, Device& device, const std::shared_ptr<SharedWeights>& weights,
-                     const Progress& progress, OptimizeResult& result) {
-  if (!request.samples || !is_lossy(request)) return;
+bool is_measured(const OptimizeRequest& request) { return request.samples && is_lossy(request); }
+
+void look_for_doubts(const OptimizeRequest& request, const Sides& sides, Device& device, const Progress& progress, OptimizeResult& result) {
+  if (!is_measured(request)) return;
   progress("held-out samples", 0);
   const int workers = workers_of(device);
   const OneThread one;
@@ -44,7 +45,7 @@ void look_for_doubts(const OptimizeRequest& request, const GraphPtr& shipped, De
   result.warnings = sample_warnings(look_at_samples(*request.source, *request.samples, carry, workers));
   if (draws_random_numbers(*request.source)) return;  // no answer of it is the same twice
   try {
-    result.held_out = measure_held_out(request.source, shipped, device, workers, *request.samples, carry, result.sample_use, weights);
+    result.held_out = measure_held_out(sides, device, *request.samples, carry, result.sample_use);
   } catch (const Error& e) {
     if (e.kind != ErrorKind::model) throw;
     result.warnings.push_back(std::string("the accuracy could not be measured: ") + e.what());

@@ -9,6 +9,7 @@
 #include "lib/flow/compression/layer.h"
 #include "lib/flow/one_thread.h"
 #include "lib/ir/every_node.h"
+#include "lib/runtime/weights.h"
 
 namespace onecard {
 
@@ -151,8 +152,9 @@ std::unique_ptr<AccuracyMeter> guard_meter(const OptimizeRequest& request, Devic
   const OneThread one;
   std::vector<size_t> all(request.samples->size());
   std::iota(all.begin(), all.end(), size_t{0});
-  return std::make_unique<AccuracyMeter>(request.source, device, workers, *request.samples, std::move(all), Carry{request.carry, request.carry_start},
-                                         request.guard->task);
+  const auto weights = std::make_shared<SharedWeights>(device);
+  return std::make_unique<AccuracyMeter>(std::make_shared<const Team>(request.source, device, workers, weights), device, *request.samples,
+                                         std::move(all), Carry{request.carry, request.carry_start}, request.guard->task, weights);
 }
 
 void guard_passes(const OptimizeRequest& request, Device& device, const Graph& graph, const GraphPtr& dense, AccuracyMeter& meter,

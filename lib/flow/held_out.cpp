@@ -31,21 +31,23 @@ std::string doubt(const OutputTotals& t) {
 
 }  // namespace
 
-HeldOut measure_held_out(const GraphPtr& original, const GraphPtr& shipped, Device& device, int workers, const SampleSource& samples,
-                         const Carry& carry, const std::optional<SampleUse>& fitted, const std::shared_ptr<SharedWeights>& weights) {
+Sides::Sides(const GraphPtr& before, const GraphPtr& after, Device& device, int workers, std::shared_ptr<SharedWeights> both)
+    : weights(std::move(both)),
+      original(std::make_shared<const Team>(before, device, workers, weights)),
+      shipped(std::make_shared<const Team>(after, device, workers, weights)) {}
+
+HeldOut measure_held_out(const Sides& sides, Device& device, const SampleSource& samples, const Carry& carry,
+                         const std::optional<SampleUse>& fitted) {
   Carry used = carry;
-  if (used.pairs.empty()) {
-    Executor executor(original, device, {{}, weights});
-    used = find_carry(executor, samples);
-  }
+  if (used.pairs.empty()) used = find_carry(sides.original->member(0), samples);
   const SampleUse use = fitted ? *fitted : divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams, 0);
   used.starts = {0};
   HeldOut h;
   h.samples = static_cast<int64_t>(use.held_out.size());
   h.fitted_too =
       std::any_of(use.held_out.begin(), use.held_out.end(), [&](size_t i) { return std::count(use.fitted.begin(), use.fitted.end(), i) > 0; });
-  AccuracyMeter meter(original, device, workers, samples, use.held_out, used, std::nullopt, weights);
-  Measured m = meter.measure(shipped);
+  AccuracyMeter meter(sides.original, device, samples, use.held_out, used, std::nullopt, sides.weights);
+  Measured m = meter.measure(*sides.shipped);
   for (const Difference& d : m.accuracy.outputs) h.outputs.push_back(d.name);
   h.totals = std::move(m.totals);
   return h;

@@ -12,10 +12,16 @@ struct HeldOut {
   std::vector<OutputTotals> totals;  // per output, over all samples
 };
 
+// The original and what is shipped, made ready to be run beside each other.
+struct Sides {
+  Sides(const GraphPtr& before, const GraphPtr& after, Device& device, int workers, std::shared_ptr<SharedWeights> both);
+  std::shared_ptr<SharedWeights> weights;
+  std::shared_ptr<const Team> original, shipped;
+};
+
 // Runs both networks on the samples that compress() judged its recipes by; streams in closed loop, by `carry` or by what is found in the data.
 // `use`: how they were divided; nothing where nothing was fitted.
-HeldOut measure_held_out(const GraphPtr& original, const GraphPtr& shipped, Device& device, int workers, const SampleSource& samples,
-                         const Carry& carry, const std::optional<SampleUse>& use, const std::shared_ptr<SharedWeights>& weights);
+HeldOut measure_held_out(const Sides& sides, Device& device, const SampleSource& samples, const Carry& carry, const std::optional<SampleUse>& use);
 
 // Below these a network's accuracy is in doubt. Of the 17 labelled networks that compression is tried on, int8 and pruned, most of those below 16 dB
 // lost 8 points and more, and one of those above 20 dB more than 3; an error at 20 dB has a tenth of the signal's size, and a cosine of 0.995 says

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 
+#include "lib/base/in_order.h"
 #include "lib/flow/doubts.h"
 #include "lib/flow/one_thread.h"
 #include "lib/flow/pass_check.h"
@@ -88,6 +89,7 @@ class ReadPages {
   // After a step that read these constants.
   void after(const PlanStep& step) {
     if (!step.node) return;
+    const std::lock_guard lock(mutex_);
     for (const Value* v : step.node->inputs)
       if (v && v->constant && v->constant->type().container == Container::tensor) read_ += v->constant->bytes();
     if (read_ > kResident) release();
@@ -100,11 +102,16 @@ class ReadPages {
   std::mutex mutex_;
 };
 
+// What a network says to the input of the self-check, or why it says nothing.
+struct Answer {
+  std::optional<std::vector<Tensor>> outputs;
+  std::string why_not;
+};
+
+enum class Limited : uint8_t { no, yes /* what does not fit is raised */ };
 // Planned for one thread and run on it.
-std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device, const CheckInput& in, const ExecutorOptions& options,
-                                           ReadPages& pages, std::string& why_not) {
+Answer answer_of(Executor& executor, const CheckInput& in, Limited limited, ReadPages& pages) {
   try {
-    Executor executor(graph, device, options);
     executor.set_step_timer([&](const PlanStep& step, double) { pages.after(step); });
     {
       const OneThread one;
@@ -112,23 +119,36 @@ std::optional<std::vector<Tensor>> answers(const GraphPtr& graph, Device& device
     }
     executor.load(pointers(in.tensors));
     const OneThread one;
-    return executor.run(pointers(in.tensors));
+    return {executor.run(pointers(in.tensors)), ""};
   } catch (const Error& e) {
-    if (e.kind == ErrorKind::internal || (options.memory_limit_bytes && e.kind == ErrorKind::does_not_fit)) throw;
-    why_not = e.what();
-    return std::nullopt;
+    if (e.kind == ErrorKind::internal || (limited == Limited::yes && e.kind == ErrorKind::does_not_fit)) throw;
+    return {std::nullopt, e.what()};
   }
 }
 
 // The bundle's own answer under its limit. One thread may ask for a little more than the plan for all of them.
-std::optional<std::vector<Tensor>> own_answers(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit,
-                                               ReadPages& pages, std::string& why_not) {
+Answer own_answer(const GraphPtr& graph, Device& device, const CheckInput& in, std::optional<int64_t> limit, ReadPages& pages) {
+  const auto under = [&](std::optional<int64_t> most) {
+    Executor executor(graph, device, {most});
+    return answer_of(executor, in, most ? Limited::yes : Limited::no, pages);
+  };
   try {
-    return answers(graph, device, in, {limit}, pages, why_not);
+    return under(limit);
   } catch (const Error& e) {
     if (e.kind != ErrorKind::does_not_fit || !e.smallest_feasible_bytes) throw;
-    return answers(graph, device, in, {e.smallest_feasible_bytes}, pages, why_not);
+    return under(e.smallest_feasible_bytes);
   }
+}
+
+// Of the original and what is shipped, at the same time where the device allows it.
+std::pair<Answer, Answer> both_answers(const Sides& sides, const CheckInput& in, ReadPages& pages) {
+  std::vector<Answer> both;
+  const int workers = std::min(2, sides.original->workers());
+  const auto answer = [&](int worker, int64_t i) {
+    return answer_of((i == 0 ? sides.original : sides.shipped)->member(worker), in, Limited::no, pages);
+  };
+  in_order(2, workers, answer, [&](int64_t, Answer a) { both.push_back(std::move(a)); });
+  return {std::move(both[0]), std::move(both[1])};
 }
 
 // Plans under the limit. What runs at sizes that depend on data is seen by running alone: a limit must hold what the sample needs as well.
@@ -244,13 +264,23 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
   const auto optimized = std::make_shared<const Graph>(std::move(graph));
   auto weights = std::make_shared<SharedWeights>(device);  // of all that runs from here on without a limit
-  look_for_doubts(request, optimized, device, weights, progress, result);
-  if (in && !too_large) {
-    progress("original answer", 0);
-    std::string why_not;
-    original = answers(request.source, device, *in, {std::nullopt, weights}, pages, why_not);
-    pages.release();
+  std::optional<Answer> own;
+  if (is_measured(request)) {
+    const Sides sides(request.source, optimized, device, workers_of(device), weights);
+    look_for_doubts(request, sides, device, progress, result);
+    if (in && !request.memory_limit_bytes) {
+      progress("answers", 0);
+      auto [before, after] = both_answers(sides, *in, pages);
+      original = std::move(before.outputs);
+      own = std::move(after);
+    }
   }
+  if (in && !own && !too_large) {
+    progress("original answer", 0);
+    Executor executor(request.source, device, {std::nullopt, weights});
+    original = answer_of(executor, *in, Limited::no, pages).outputs;
+  }
+  pages.release();
   if (in && is_lossy(request) && !request.memory_limit_bytes) {
     progress("how long a run takes", 0);
     result.run_times = time_runs(request.source, optimized, device, in->tensors, weights);
@@ -272,22 +302,24 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
   }
   std::optional<SelfCheck> check;
   if (in) {
-    progress("own answer", 0);
-    std::string why_not;
-    if (const auto own = own_answers(optimized, device, *in, request.memory_limit_bytes, pages, why_not))
+    if (!own) {
+      progress("own answer", 0);
+      own = own_answer(optimized, device, *in, request.memory_limit_bytes, pages);
+    }
+    if (own->outputs)
       result.self_check_input = result.self_check_stored = in->text,
-      check = make_self_check(*optimized, std::move(*in), original, *own, result.self_check);
-    else result.self_check_skipped = why_not;
+      check = make_self_check(*optimized, std::move(*in), original, *own->outputs, result.self_check);
+    else result.self_check_skipped = own->why_not;
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
-    require(check.has_value() || !original.has_value(), ErrorKind::internal, "the optimized graph fails where the original model runs: ", why_not);
+    require(check.has_value() || !original.has_value(), ErrorKind::internal,
+            "the optimized graph fails where the original model runs: ", own->why_not);
   }
   if (check && is_too_large(*check, *optimized) && !sizes.inputs.empty()) {
-    std::string why_not;
     std::vector<OutputDistance> none;
     CheckInput seeded = random_input(*optimized, sizes);
     const std::string text = seeded.text;
-    if (const auto own = own_answers(optimized, device, seeded, request.memory_limit_bytes, pages, why_not))
-      check = make_self_check(*optimized, std::move(seeded), {}, *own, none), result.self_check_stored = text;
+    if (const Answer a = own_answer(optimized, device, seeded, request.memory_limit_bytes, pages); a.outputs)
+      check = make_self_check(*optimized, std::move(seeded), {}, *a.outputs, none), result.self_check_stored = text;
   }
   pages.release();
   progress("writing", 0);
