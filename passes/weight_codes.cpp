@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lib/base/parallel.h"
+#include "lib/base/round_small.h"
 #include "lib/ops/axes.h"
 
 namespace onecard {
@@ -18,12 +19,6 @@ constexpr std::array kShares = {1.0f, 0.95f, 0.9f, 0.84f, 0.77f, 0.7f};
 constexpr int64_t kFewest4 = 4096, kShortestBlock = 16;  // elements of a weight of four bits, of a block
 constexpr double kMostError = 2e-4;                      // that one scale per channel may cost: 37 dB
 constexpr int64_t kByteBlocks[] = {128, 64, 32};
-
-// To the nearest whole number, half to even, for |x| < 2^22.
-float whole(float x) {
-  constexpr float kMagic = 12582912.0f;
-  return (x + kMagic) - kMagic;
-}
 
 // A scale that f16 holds, or x itself where f16 has no room for it.
 float as_half(float x) {
@@ -52,7 +47,7 @@ double error_of(const Block& b, float scale, float zero, float low, float high) 
   float sum = 0;
   const size_t n = b.w.size();
   for (size_t i = 0; i < n; ++i) {
-    const float code = std::clamp(whole(b.w[i] * inverse) + zero, low, high);
+    const float code = std::clamp(round_small(b.w[i] * inverse) + zero, low, high);
     const float d = (code - zero) * scale - b.w[i];
     sum += d * d * b.importance[i];
   }
@@ -64,7 +59,7 @@ float fitted(const Block& b, float scale, float zero, float low, float high) {
   const float inverse = 1 / scale;
   double wq = 0, qq = 0;
   for (size_t i = 0; i < b.w.size(); ++i) {
-    const double q = std::clamp(whole(b.w[i] * inverse) + zero, low, high) - zero;
+    const double q = std::clamp(round_small(b.w[i] * inverse) + zero, low, high) - zero;
     wq += b.importance[i] * q * b.w[i];
     qq += b.importance[i] * q * q;
   }
@@ -89,7 +84,7 @@ Code around_zero_point(const Block& b) {
   Code best;
   for (const float share : kShares) {
     const float scale = as_half((b.high - b.low) * share / 15);
-    if (std::isnormal(scale)) consider(b, scale, std::clamp(whole(-b.low * share / scale), 0.0f, 15.0f), 0, 15, best);
+    if (std::isnormal(scale)) consider(b, scale, std::clamp(round_small(-b.low * share / scale), 0.0f, 15.0f), 0, 15, best);
   }
   if (!std::isfinite(best.error)) return {1, 8, 0};
   const auto zero = static_cast<float>(best.zero);
@@ -232,7 +227,7 @@ class BytesByIndex {
       float lost[kLanes] = {}, all[kLanes] = {};
       const auto one = [&](int64_t i, int64_t lane) {
         const size_t at = s + step * static_cast<size_t>(i);
-        const float d = whole(w[i] * inverse[at]) * scales[at] - w[i], times = weight ? weight[i] : 1.0f;
+        const float d = round_small(w[i] * inverse[at]) * scales[at] - w[i], times = weight ? weight[i] : 1.0f;
         lost[lane] += d * d * times;
         all[lane] += w[i] * w[i] * times;
       };

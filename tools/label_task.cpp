@@ -16,8 +16,10 @@ std::optional<LabelTask> label_task(const std::string& labels, const std::string
   else if (!metric.empty() && metric != "top1") comes_later("--metric " + metric, "this one has top1 and top5");
   if (Path(labels).extension() == ".npy") {
     const Tensor numbers = read_npy(MappedFile::open(labels)->bytes());
+    constexpr double kMost = 1e15;  // floats beyond are no exact numbers
     for (int64_t i = 0; is_float(numbers.dtype()) && i < numbers.elements(); ++i)
-      require(std::trunc(numbers.at(i)) == numbers.at(i), ErrorKind::io, "--labels ", labels, ": entry ", i + 1, " is no whole number");
+      require(std::abs(numbers.at(i)) <= kMost && std::trunc(numbers.at(i)) == numbers.at(i), ErrorKind::io, "--labels ", labels, ": entry ", i + 1,
+              " is no whole number");
     task.labels = to_ints(numbers);
     return task;
   }

@@ -24,8 +24,10 @@ Bytes string_bytes(const Tensor& t) {
   return std::move(w.bytes);
 }
 
-constexpr size_t kSampledChunks = 16;  // a larger constant's encoding is chosen by so many of its pieces, spread evenly
-constexpr size_t kBatchChunks = 32;    // encoded at once, so that of a large constant only these are in memory
+constexpr size_t kSampledChunks = 16;           // a larger constant's encoding is chosen by so many of its pieces, spread evenly
+constexpr size_t kMostKept = size_t{32} << 20;  // of a constant that is made for writing and kept until it is written
+constexpr std::byte kZeros[format::kSectionAlignment]{};
+constexpr size_t kBatchChunks = 32;  // encoded at once, so that of a large constant only these are in memory
 
 // How one constant was written.
 struct Encoded {
@@ -166,7 +168,6 @@ void write_record(ByteWriter& index, const Tensor& t, const Encoded& e, uint64_t
 
 // Writes zeros up to the next section.
 void pad(AtomicFile& file) {
-  static constexpr std::byte kZeros[format::kSectionAlignment]{};
   const uint64_t gap = align_section(file.written()) - file.written();
   file.write(std::span(kZeros).first(gap));
 }
@@ -212,7 +213,6 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
   const uint64_t start = file.written();
   uint64_t given = 0;  // to be written behind `start`
   WriteBehind writer(file);
-  static constexpr std::byte kZeros[format::kSectionAlignment]{};
   for (const auto& constant : numbering.order) {
     const ConstTensor t = materialize(constant);
     const bool strings = t->dtype() == DType::string;
@@ -229,6 +229,7 @@ BundleSizes write_bundle(const Path& path, const Graph& graph, const std::string
       if (progress) progress(static_cast<double>(done_bytes) / static_cast<double>(all_bytes));
     });
     write_record(index, *t, e, offset);
+    if (constant->is_deferred() && pieces.bytes.size() > kMostKept) writer.drain();  // two of these at once would be too much
     sizes.weight_bytes += static_cast<int64_t>(pieces.bytes.size());
     sizes.weight_bytes_stored += static_cast<int64_t>(e.bytes());
   }

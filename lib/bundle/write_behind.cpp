@@ -27,6 +27,12 @@ void WriteBehind::write(std::span<const std::byte> bytes, std::shared_ptr<const 
   changed_.notify_all();
 }
 
+void WriteBehind::drain() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return raised_ || waiting_bytes_ == 0; });
+  if (raised_) std::rethrow_exception(raised_);
+}
+
 uint64_t WriteBehind::finish() {
   {
     const std::lock_guard lock(mutex_);

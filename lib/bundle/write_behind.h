@@ -21,6 +21,8 @@ class WriteBehind {
   WriteBehind& operator=(const WriteBehind&) = delete;
   // `owner` keeps the bytes. Waits while more than 16 MiB are on their way; raises what writing earlier ones raised.
   void write(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
+  // Waits until nothing is on its way.
+  void drain();
   // Waits for all of them and gives their checksum.
   uint64_t finish();
 

@@ -271,8 +271,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     if (in && !request.memory_limit_bytes) {
       progress("answers", 0);
       auto [before, after] = both_answers(sides, *in, pages);
-      original = std::move(before.outputs);
-      own = std::move(after);
+      // One that could not answer beside the others is asked alone.
+      if (before.outputs && after.outputs) original = std::move(before.outputs), own = std::move(after);
     }
   }
   if (in && !own && !too_large) {
@@ -328,7 +328,7 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("writing", share);
   });
   if (is_lossy(request) && result.sizes.file_bytes > result.source_bytes)
-    result.warnings.push_back("nothing was saved: the bundle has " + std::to_string(result.sizes.file_bytes) + " bytes, the model " +
+    result.warnings.push_back("the bundle is larger than the model: " + std::to_string(result.sizes.file_bytes) + " bytes, the model has " +
                               std::to_string(result.source_bytes));
   return result;
 }

@@ -93,7 +93,11 @@ std::vector<TensorType> Executor::types_of(const std::vector<const Tensor*>& inp
 
 const Plan& Executor::prepare(const std::vector<const Tensor*>& inputs) { return prepared_for(types_of(inputs)).plan; }
 
-void Executor::load(const std::vector<const Tensor*>& inputs) { load_weights(prepared_for(types_of(inputs))); }
+void Executor::load(const std::vector<const Tensor*>& inputs) {
+  Prepared& p = prepared_for(types_of(inputs));
+  const Running running(running_, shared_->arenas[depth_].running);  // what makes room must not take this plan
+  load_weights(p);
+}
 
 void Executor::run(const std::vector<const Tensor*>& inputs, std::vector<Tensor>& outputs, Extent extent) {
   Prepared& p = prepared_for(types_of(inputs));

@@ -1,7 +1,6 @@
 #include "lib/flow/compression/fit.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "lib/base/round_small.h"
 

@@ -5,6 +5,7 @@
 
 #include "lib/base/in_order.h"
 #include "lib/flow/compression/refinement_work.h"
+#include "lib/flow/compression/work.h"
 #include "lib/runtime/weights.h"
 #include "passes/filter_bank.h"
 
@@ -51,7 +52,7 @@ constexpr struct {
                     {Rounding::by_error, Means::match, Sums::original}, {Rounding::nearest, Means::match, Sums::own},
                     {Rounding::by_error, Means::keep, Sums::own},       {Rounding::by_error, Means::keep, Sums::original}};
 constexpr size_t kAlwaysTried = 2;
-constexpr double kMostWork = 5e12;  // multiplications of all of them
+constexpr double kMostWork = 5e12;  // operations of all of them
 
 class IntegerSearch {
  public:
@@ -206,11 +207,12 @@ class IntegerSearch {
   // The first of the refinements, as many as are worth their work.
   std::vector<Refinement> affordable() const {
     std::vector<Refinement> chosen;
+    const double run = work_of_run(bench_.dense_team.member(0), bench_.samples, bench_.use.fitted.at(0));
     double work = 0;
     for (const auto& r : kRefinements) {
       Refinement how{Weights::keep, r.rounding, r.means};
       how.sums = r.sums;
-      work += work_of_refinement(how, bench_.dense_team.member(0), bench_.samples, bench_.use.fitted, layers_);
+      work += work_of_refinement(how, run, bench_.use.fitted.size(), layers_);
       if (chosen.size() >= kAlwaysTried && work > kMostWork) break;
       chosen.push_back(how);
     }

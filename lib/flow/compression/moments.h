@@ -25,7 +25,7 @@ struct Moments {
   double mean_d(int64_t i) const { return d[static_cast<size_t>(i)] / static_cast<double>(rows); }
 };
 
-// Elements of a layer's largest moments; layers beyond the bound have none.
+// Elements of a layer's x x', which x d' may double; layers beyond the bound have none.
 constexpr int64_t kMostMomentElements = int64_t{24} << 20;
 int64_t moment_elements(const Layer& layer, MomentOrder order);
 

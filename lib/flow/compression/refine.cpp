@@ -1,7 +1,6 @@
 #include "lib/flow/compression/refine.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "lib/base/in_order.h"
 #include "lib/base/round_small.h"
@@ -9,6 +8,7 @@
 #include "lib/flow/compression/layer_bias.h"
 #include "lib/flow/compression/refinement_work.h"
 #include "lib/flow/compression/surgeon.h"
+#include "lib/flow/compression/work.h"
 #include "lib/ops/integer_range.h"
 #include "lib/ops/quantize.h"
 #include "lib/ops/scale_index.h"
@@ -19,7 +19,7 @@ namespace onecard {
 namespace {
 
 constexpr int64_t kMostRuns = 4;                            // of a body in one sample whose rows are taken, if each has its full share
-constexpr int64_t kMostChunkElements = int64_t{32} << 20;   // moments held at once
+constexpr int64_t kMostChunkElements = int64_t{32} << 20;   // of one kind of moments, or of one sample's rows, held at once
 constexpr int64_t kMostPendingElements = int64_t{8} << 20;  // of rows that are summed together: a product of many costs less than many of few
 constexpr size_t kStretchesApart = 3;
 
@@ -125,15 +125,18 @@ class Refiner {
   }
 
   FoundLayers run(const std::function<void(double)>& progress) {
-    const size_t chunks = apart_ ? kStretchesApart : stretches_of(how_, networks_.dense_team->member(0), samples_, fitted_, work_.size());
+    const size_t chunks = apart_ ? kStretchesApart : stretches_of(how_, work_of_a_run(), fitted_.size(), work_.size());
     size_t begin = 0;
     while (begin < work_.size()) {
       const size_t wanted = (work_.size() + chunks - 1) / chunks;
       size_t end = begin;
-      int64_t elements = 0;
-      while (end < work_.size() && end - begin < wanted &&
-             (end == begin || elements + moment_elements(work_[end].base, order_) <= kMostChunkElements))
-        elements += moment_elements(work_[end++].base, order_);
+      int64_t elements = 0, rows = 0;  // moments, and rows that one sample may show
+      for (; end < work_.size() && end - begin < wanted; ++end) {
+        const Layer& l = work_[end].base;
+        elements += moment_elements(l, order_);
+        rows += 2 * l.groups * l.depth * rows_per_sample(l, fitted_.size());
+        if (end > begin && (elements > kMostChunkElements || rows > kMostChunkElements)) break;
+      }
       if (how_.sequential()) gather(begin, end);
       const auto settled = [&](int worker, int64_t i) {
         Work& w = work_[begin + static_cast<size_t>(i)];
@@ -164,6 +167,7 @@ class Refiner {
   }
 
   int workers() const { return networks_.dense_team->workers(); }
+  double work_of_a_run() const { return how_.sequential() ? work_of_run(networks_.dense_team->member(0), samples_, fitted_.at(0)) : 0; }
 
   // The rows of a stretch of layers in one network, of those that are asked for.
   std::vector<Rows> rows_of(Executor& executor, const Sample& sample, size_t begin, const std::vector<bool>& asked, double phase,
@@ -196,7 +200,8 @@ class Refiner {
     std::vector<bool> differ = behind_others(*networks_.base, stretch);  // those whose own rows count
     for (size_t i = 0; i < differ.size(); ++i) differ[i] = !alike && !differ[i];
     const std::vector<bool> all(differ.size(), true);
-    const Team base(alike ? networks_.dense : networks_.build(found_), device_, alike ? 1 : workers(), networks_.weights);
+    std::optional<Team> base;
+    if (std::find(differ.begin(), differ.end(), true) != differ.end()) base.emplace(networks_.build(found_), device_, workers(), networks_.weights);
     struct Both {
       std::vector<Rows> x, d;
     };
@@ -205,16 +210,19 @@ class Refiner {
       const double phase = (static_cast<double>(f) + 0.5) / static_cast<double>(fitted_.size());
       Both both;
       both.d = rows_of(networks_.dense_team->member(worker), sample, begin, all, phase, &Work::dense);
-      both.x = alike ? std::vector<Rows>(end - begin) : rows_of(base.member(worker), sample, begin, differ, phase, &Work::base);
+      both.x = base ? rows_of(base->member(worker), sample, begin, differ, phase, &Work::base) : std::vector<Rows>(end - begin);
       return both;
     };
     std::vector<Both> pending;
     const auto sum = [&](int worker, int64_t i) {
       std::vector<const Rows*> x, d;
-      for (const Both& b : pending) x.push_back(&b.x[static_cast<size_t>(i)]), d.push_back(&b.d[static_cast<size_t>(i)]);
+      for (const Both& b : pending) {  // a sample that shows other places in the two networks counts by the original's
+        const Rows &own = b.x[static_cast<size_t>(i)], &original = b.d[static_cast<size_t>(i)];
+        x.push_back(own.count == original.count ? &own : &original);
+        d.push_back(&original);
+      }
       Work& w = work_[begin + static_cast<size_t>(i)];
-      Rows joined_d = joined(w.base, d);
-      add(*products_[static_cast<size_t>(worker)], w, joined(w.base, x), std::move(joined_d));
+      add(*products_[static_cast<size_t>(worker)], w, joined(w.base, x), joined(w.base, d));
       return true;
     };
     int64_t elements = 0;
@@ -228,12 +236,11 @@ class Refiner {
     });
   }
 
-  // Where the network's own rows x are not known it reads the original's. Recurrent weights are fitted to the original's states on both sides: those
-  // of a network that is off lead further off.
+  // Recurrent weights are fitted to the original's states on both sides: those of a network that is off lead further off.
   void add(Products& products, Work& w, Rows x, const Rows& d) const {
     if (d.count == 0) return;
     const bool states = w.base.source == RowSource::states;
-    if (states || x.count != d.count) x = d;
+    if (states) x = d;
     const Rows own = how_.sums == Sums::own ? x : Rows();
     if (w.site && !states) through_site(x, w.base, *w.site);
     add_rows(products, w.moments, w.base, *materialize(targets_of(w).node->inputs[targets_of(w).input]->constant), x,

@@ -28,23 +28,20 @@ MomentOrder order_of(const Refinement& how) {
   return how.weights == Weights::repair || how.rounding == Rounding::by_error ? MomentOrder::second : MomentOrder::first;
 }
 
-size_t stretches_of(const Refinement& how, Executor& dense, const SampleSource& samples, const std::vector<size_t>& fitted, size_t layers) {
+size_t stretches_of(const Refinement& how, double run, size_t fitted, size_t layers) {
   if (!how.sequential()) return 1;
-  const double work = work_of_run(dense, samples, fitted.at(0));
-  return static_cast<size_t>(std::clamp(stretches_to_fit(work, fitted.size()), static_cast<double>(kFewestStretches),
-                                        static_cast<double>(std::max(layers, kFewestStretches))));
+  return static_cast<size_t>(
+      std::clamp(stretches_to_fit(run, fitted), static_cast<double>(kFewestStretches), static_cast<double>(std::max(layers, kFewestStretches))));
 }
 
-double work_of_refinement(const Refinement& how, Executor& dense, const SampleSource& samples, const std::vector<size_t>& fitted,
-                          const std::vector<Layer>& layers) {
+double work_of_refinement(const Refinement& how, double run, size_t fitted, const std::vector<Layer>& layers) {
   if (!how.sequential()) return 0;
-  const auto runs = static_cast<double>(2 * fitted.size() * stretches_of(how, dense, samples, fitted, layers.size()));
-  double work = runs * work_of_run(dense, samples, fitted.at(0));
+  double work = run * static_cast<double>(2 * fitted * stretches_of(how, run, fitted, layers.size()));
   for (const Layer& l : layers) {
-    const double square = static_cast<double>(moment_elements(l, order_of(how))),
-                 rows = static_cast<double>(fitted.size()) * static_cast<double>(rows_per_sample(l, fitted.size()));
-    if (order_of(how) == MomentOrder::second && moment_elements(l, MomentOrder::second) <= kMostMomentElements)
-      work += square * rows + 2 * kSweeps * square * static_cast<double>(l.width);
+    if (order_of(how) == MomentOrder::first || moment_elements(l, MomentOrder::second) > kMostMomentElements) continue;
+    const double square = static_cast<double>(moment_elements(l, MomentOrder::second)), weight = static_cast<double>(l.weight_elements()),
+                 rows = static_cast<double>(fitted) * static_cast<double>(rows_per_sample(l, fitted));
+    work += rows * (square + std::min(2 * square, 4 * weight)) + 2 * kSweeps * square * static_cast<double>(l.width);
   }
   return work;
 }

@@ -9,11 +9,10 @@ int64_t rows_per_sample(const Layer& layer, size_t samples);
 // Which moments a refinement needs.
 MomentOrder order_of(const Refinement& how);
 
-// Into how many stretches of layers a refinement divides `layers` of them; each is settled on runs of its own.
-size_t stretches_of(const Refinement& how, Executor& dense, const SampleSource& samples, const std::vector<size_t>& fitted, size_t layers);
+// Into how many stretches of layers a refinement divides `layers` of them; each is settled on runs of its own, over `fitted` samples.
+size_t stretches_of(const Refinement& how, double run, size_t fitted, size_t layers);
 
-// Multiplications, about, that a refinement takes: its runs, what it sums of their rows, and rounding.
-double work_of_refinement(const Refinement& how, Executor& dense, const SampleSource& samples, const std::vector<size_t>& fitted,
-                          const std::vector<Layer>& layers);
+// Operations, about, that a refinement takes, one run taking `run` of them: its runs, what it sums of their rows, and rounding.
+double work_of_refinement(const Refinement& how, double run, size_t fitted, const std::vector<Layer>& layers);
 
 }  // namespace onecard

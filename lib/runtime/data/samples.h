@@ -36,7 +36,7 @@ struct SampleOptions {
   std::map<std::string, Dims> shapes;  // --shape: the same
 };
 
-// The samples that the options name, read one at a time; all of --data's forms in docs: a folder of .pb files, of such folders, of .npz, of
+// The samples that the options name, each read when it is asked for; all of --data's forms in docs: a folder of .pb files, of such folders, of .npz, of
 // photographs, or one .npz. Photographs that are read again are kept as tensors, up to 24 MiB. May be read by several threads. Raises usage when
 // there are none or one does not fit the graph's inputs or the sizes given, io when one cannot be read.
 class SampleSource {
