@@ -105,6 +105,8 @@ int run(const OptimizeOptions& o) {
     request.samples = &*samples;
     add_sample_shapes(request);
   }
+  const std::string title = "onecard optimize " + Path(o.model).filename().string();
+  if (!o.report.empty()) request.guard_failed = [&](const GuardResult& g) { write_report(o.report, failed_guard_report(g, title)); };
   request.options_text = canonical_options(request, o);
   const OptimizeResult result = optimize(std::move(request), *device, [&](const std::string& what, double share) { output.progress(what, share); });
 
@@ -131,11 +133,7 @@ int run(const OptimizeOptions& o) {
                 "  cosine " + number_text(d.cosine));
   if (result.self_check_input.empty()) output.line("no self-check: " + result.self_check_skipped);
   if (!o.report.empty()) {
-    Report report{"onecard optimize " + Path(o.model).filename().string(),
-                  verdict(result, o.out),
-                  tables_of(result),
-                  {},
-                  j.dump(1, ' ', false, ordered_json::error_handler_t::replace)};
+    Report report{title, verdict(result, o.out), tables_of(result), {}, j.dump(1, ' ', false, ordered_json::error_handler_t::replace)};
     write_report(o.report, report);
   }
   output.object(j);

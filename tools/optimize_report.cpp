@@ -235,6 +235,18 @@ std::string times_text(const RunTimes& t) {
          " in turn, on this machine)";
 }
 
+Report failed_guard_report(const GuardResult& g, const std::string& title) {
+  Report report{title, "optimize: FAIL the accuracy guard cannot hold, no bundle was written", {}, {}, ""};
+  add_tables(g, report.tables);
+  ordered_json j = {{"guard", to_json(g)}, {"missed", ordered_json::array()}, {"exit_code", static_cast<int>(ErrorKind::check_failed)}};
+  for (const ReportCheck& c : g.missed) {
+    j["missed"].push_back({{"gate", c.name}, {"message", c.message}});
+    report.checks.push_back({c.name, false, c.message});
+  }
+  report.json = j.dump(1, ' ', false, ordered_json::error_handler_t::replace);
+  return report;
+}
+
 std::string verdict(const OptimizeResult& r, const std::string& out) {
   const double ratio = r.source_bytes > 0 ? static_cast<double>(r.sizes.file_bytes) / static_cast<double>(r.source_bytes) : 1;
   return "optimize: OK " + out + ", " + bytes_text(r.source_bytes) + " -> " + bytes_text(r.sizes.file_bytes) + " (" + number_text(ratio) +

@@ -173,6 +173,7 @@ void guard_passes(const OptimizeRequest& request, Device& device, const Graph& g
   work.stored_bytes = [&](const GraphPtr& g) { return sizes.of(*g); };
   work.in_order = !meter.carry().pairs.empty();
   GuardResult found = guard(work, request.guard->gates, [&](double share) { progress("accuracy guard", share); });
+  if (!found.holds && request.guard_failed) request.guard_failed(found);
   require(found.holds, ErrorKind::check_failed, found.holds ? "" : cannot_hold(found, work.layers.size()));
   context = networks.context_with(found.raised);
   if (const int64_t back = dense ? networks.given_back(found.raised, result.moved_zeros) : 0; back > 0) {

@@ -49,6 +49,7 @@ struct OptimizeRequest {
   std::vector<size_t> carry_start{0};
   std::optional<Path> calibration_cache;
   std::optional<GuardRequest> guard;  // needs samples
+  std::function<void(const GuardResult&)> guard_failed;  // told what was tried where nothing holds, before that ends the work
   SymbolValues dims;                  // sizes that the memory figures hold for
   std::map<std::string, Dims> shapes;
   std::optional<int64_t> memory_limit_bytes;

@@ -149,6 +149,10 @@ with tempfile.TemporaryDirectory() as tmp:
          then=lambda d: any(r["how"] == "as it was" for r in json.loads(d.stdout)["guard"]["raised"]))
     case("a guard of what loses nothing", ["optimize", model, "-o", "g.onecard", "--data", calibration, "--min-cosine", "0.999", "--json"], 0, then=lambda d: json.loads(d.stdout)["guard"]["raised"] == [])
     pathlib.Path("z.onecard").write_text("an older file")
+    case("a guard that cannot hold leaves its price list", ["optimize", model, "-o", "unheld.onecard", "--precision", "int8", "--data", calibration, "--min-sqnr", "200", "--report", "failed.json", "--quiet"], 1,
+         err="cannot hold", then=lambda d: not pathlib.Path("unheld.onecard").exists() and len((r := json.loads(pathlib.Path("failed.json").read_text()))["guard"]["price_list"]) > 1 and r["missed"] and r["exit_code"] == 1)
+    case("the same as a page", ["optimize", model, "-o", "unheld.onecard", "--precision", "int8", "--data", calibration, "--min-sqnr", "200", "--report", "failed.html", "--quiet"], 1,
+         err="cannot hold", then=lambda d: "Price list" in pathlib.Path("failed.html").read_text())
     case("a guard that cannot hold", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--min-sqnr", "200", "--quiet"], 1, err="cannot hold",
          then=lambda d: len(d.stderr.splitlines()) == 1 and pathlib.Path("z.onecard").read_text() == "an older file")
     pathlib.Path("z.onecard").unlink()

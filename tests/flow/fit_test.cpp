@@ -194,6 +194,27 @@ TEST(Fit, LargeMeansLeaveWhatVariesExact) {
   }
 }
 
+// With no bias to make up for it, what rounding does to the means counts too.
+TEST(Fit, RoundingByErrorMindsMeansThatAreKept) {
+  LayerCase c = noisy_product(512, 32, 21);
+  for (Tensor* t : {&c.x, &c.d})
+    for (int64_t i = 0; i < t->elements(); i += 4)
+      t->data<float>()[static_cast<size_t>(i)] += 10;  // every fourth column: the others can make up for it
+  c.moments = {};
+  add_rows(products(), c.moments, c.layer, *c.layer.node->inputs[1]->constant, sample_rows(c.layer, c.x, 512, 0), sample_rows(c.layer, c.d, 512, 0));
+  const size_t size = c.w0.size();
+  const Steps steps{std::vector<float>(size, 0.25f), std::vector<float>(size, -127.0f), std::vector<float>(size, 127.0f)};
+  const std::vector<uint8_t> keep(size, 1);
+  FitProblem p = fit_problem(products(), c.layer, c.moments, 0, c.w0, c.w0);
+  std::vector<float> matched = c.w0;
+  round_kept(products(), p, keep, steps, matched);
+  std::vector<float> kept = matched;
+  add_means(p, c.layer, c.moments, 0, c.w0);
+  improve_kept(products(), p, keep, steps, kept);
+  for (const float v : kept) EXPECT_EQ(v, std::nearbyint(v / 0.25f) * 0.25f);
+  EXPECT_LT(error_of(c, kept, false), 0.8 * error_of(c, matched, false));
+}
+
 TEST(Fit, MeansAloneMatchAsWellAsWithProducts) {
   LayerCase c = noisy_product(512, 32, 21);
   Moments means{MomentOrder::first};

@@ -65,6 +65,19 @@ FitProblem fit_problem(Products& products, const Layer& layer, const Moments& mo
   return p;
 }
 
+void add_means(FitProblem& p, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0) {
+  const int64_t first = g * layer.depth;
+  std::vector<double> mean_y(static_cast<size_t>(p.width), 0.0);
+  for (int64_t k = 0; k < p.depth; ++k)
+    for (int64_t n = 0; n < p.width; ++n)
+      mean_y[static_cast<size_t>(n)] += moments.mean_d(first + k) * static_cast<double>(w0[static_cast<size_t>(k * p.width + n)]);
+  for (int64_t i = 0; i < p.depth; ++i) {
+    const double mean = moments.mean_x(first + i);
+    for (int64_t j = 0; j < p.depth; ++j) p.a[static_cast<size_t>(i * p.depth + j)] += static_cast<float>(mean * moments.mean_x(first + j));
+    for (int64_t n = 0; n < p.width; ++n) p.b[static_cast<size_t>(i * p.width + n)] += static_cast<float>(mean * mean_y[static_cast<size_t>(n)]);
+  }
+}
+
 void solve_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, std::vector<float>& w) {
   const size_t count = w.size();
   std::vector<float> r(count), z(count), q(count), direction(count);
@@ -163,6 +176,10 @@ float Steps::nearest(float w, size_t i) const { return round_small(std::clamp(w 
 
 void round_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::vector<float>& w) {
   for (size_t i = 0; i < w.size(); ++i) w[i] = keep[i] ? steps.nearest(w[i], i) : 0.0f;
+  improve_kept(products, p, keep, steps, w);
+}
+
+void improve_kept(Products& products, const FitProblem& p, std::span<const uint8_t> keep, const Steps& steps, std::span<float> w) {
   std::vector<float> slope(w.size());
   products.multiply(p.a.data(), w.data(), p.depth, p.depth, p.width, slope.data());
   for (size_t i = 0; i < w.size(); ++i) slope[i] -= p.b[i];

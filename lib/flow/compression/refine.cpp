@@ -326,7 +326,12 @@ class Refiner {
     for (size_t g = 0; g < matrices.size() && how_.rounding == Rounding::by_error; ++g) {
       Matrix& m = matrices[g];
       if (!m.problem) continue;
-      round_kept(products, *m.problem, m.keep, steps_of(l, like.dims(), *choice, static_cast<int64_t>(g)), m.now);
+      const Steps steps = steps_of(l, like.dims(), *choice, static_cast<int64_t>(g));
+      round_kept(products, *m.problem, m.keep, steps, m.now);
+      if (how_.means == Means::keep) {  // from where only what varies counts: one element at a time would not get there past the means
+        add_means(*m.problem, l, w.moments, static_cast<int64_t>(g), m.original);
+        improve_kept(products, *m.problem, m.keep, steps, m.now);
+      }
       put_matrix(l, m.now, static_cast<int64_t>(g), real);
     }
     auto codes = std::make_shared<const Tensor>(quantize_tensor(real, choice->dtype, choice->quant));
