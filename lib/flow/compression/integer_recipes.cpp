@@ -303,7 +303,7 @@ class IntegerSearch {
     double elements = 0;
     for (const Layer& l : layers_) elements += banks_.contains(l.name) ? 0 : static_cast<double>(l.weight_elements());
     Budget budget{static_cast<size_t>(std::ceil(kMostFloat * static_cast<double>(eligible))), (small ? 0.5 : kMostFloat) * elements};
-    if (small) budget.layers = std::max<size_t>(1, all / 2 - std::min(all / 2, all - std::min(all, costs.size())));
+    if (small) budget.layers = all / 2 - std::min(all / 2, all - std::min(all, costs.size()));
     Candidate now = best;
     double given_up = 0;
     int in_vain = 0;
