@@ -328,8 +328,8 @@ OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress&
     progress("writing", share);
   });
   if (is_lossy(request) && result.sizes.file_bytes > result.source_bytes)
-    result.warnings.push_back("the bundle is larger than the model: " + std::to_string(result.sizes.file_bytes) + " bytes, the model has " +
-                              std::to_string(result.source_bytes));
+    result.notes.push_back("the bundle is larger than the model: " + std::to_string(result.sizes.file_bytes) + " bytes, the model has " +
+                           std::to_string(result.source_bytes));
   return result;
 }
 
