@@ -61,11 +61,12 @@ std::string keep_reproducer(const std::string& text) {
   return path.string();
 }
 
-// Weights are made, replaced and dropped all the time: what one leaves serves the next, where the system would give it back, and clear it, each time.
+// Weights are made, replaced and dropped all the time: what small ones leave serves the next, where the system would give it back, and clear it, each
+// time. Large ones go back: between others that stay they would leave holes that the next does not fit, hundreds of megabytes in some runs.
 void keep_freed_memory() {
 #ifdef M_MMAP_THRESHOLD
-  constexpr int kMostKept = 32 << 20;
-  mallopt(M_MMAP_THRESHOLD, kMostKept);
+  constexpr int kLarge = 1 << 20, kMostKept = 32 << 20;
+  mallopt(M_MMAP_THRESHOLD, kLarge);
   mallopt(M_TRIM_THRESHOLD, kMostKept);
 #endif
 }
