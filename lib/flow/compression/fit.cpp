@@ -28,6 +28,15 @@ double mean_diagonal(const std::vector<float>& a, int64_t depth) {
   return sum / static_cast<double>(std::max<int64_t>(depth, 1));
 }
 
+// What columns of w [depth, width] give for one row, row(k) its elements.
+template <class Row>
+std::vector<double> sums_of(const Row& row, std::span<const float> w, int64_t depth, int64_t width) {
+  std::vector<double> sums(static_cast<size_t>(width), 0.0);
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < width; ++n) sums[static_cast<size_t>(n)] += row(k) * static_cast<double>(w[static_cast<size_t>(k * width + n)]);
+  return sums;
+}
+
 }  // namespace
 
 FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
@@ -48,9 +57,7 @@ FitProblem fit_problem(Products& products, const Layer& layer, const Moments& mo
         const auto covariance = static_cast<float>(moment - off_x(i) * off_x(j));
         p.a[static_cast<size_t>(i * depth + j)] = p.a[static_cast<size_t>(j * depth + i)] = covariance;
       }
-  std::vector<double> off_y(static_cast<size_t>(width), 0.0);
-  for (int64_t k = 0; k < depth; ++k)
-    for (int64_t n = 0; n < width; ++n) off_y[static_cast<size_t>(n)] += off_d(k) * static_cast<double>(w0[static_cast<size_t>(k * width + n)]);
+  const std::vector<double> off_y = sums_of(off_d, w0, depth, width);
   p.b.resize(static_cast<size_t>(depth * width));
   if (moments.xy.empty()) products.multiply(moments.xd.data() + square, w0.data(), depth, depth, width, p.b.data());
   else std::copy_n(moments.xy.data() + first * width, depth * width, p.b.data());
@@ -67,10 +74,7 @@ FitProblem fit_problem(Products& products, const Layer& layer, const Moments& mo
 
 void add_means(FitProblem& p, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0) {
   const int64_t first = g * layer.depth;
-  std::vector<double> mean_y(static_cast<size_t>(p.width), 0.0);
-  for (int64_t k = 0; k < p.depth; ++k)
-    for (int64_t n = 0; n < p.width; ++n)
-      mean_y[static_cast<size_t>(n)] += moments.mean_d(first + k) * static_cast<double>(w0[static_cast<size_t>(k * p.width + n)]);
+  const std::vector<double> mean_y = sums_of([&](int64_t k) { return moments.mean_d(first + k); }, w0, p.depth, p.width);
   for (int64_t i = 0; i < p.depth; ++i) {
     const double mean = moments.mean_x(first + i);
     for (int64_t j = 0; j < p.depth; ++j) p.a[static_cast<size_t>(i * p.depth + j)] += static_cast<float>(mean * moments.mean_x(first + j));

@@ -5,8 +5,6 @@
 
 namespace onecard {
 
-enum class Means : uint8_t { keep, match /* in the bias */ };
-
 // The weights w of one group that keep the layer's sums where the original has them: the least of
 //   sum over rows |(x - mean x)' w - (d - mean d)' w0|^2 / rows + ridge |w - pull|^2,  that is  w' a w - 2 w' b.
 // The means are then matched by the bias.
@@ -20,6 +18,9 @@ struct FitProblem {
 FitProblem fit_problem(Products& products, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0,
                        std::span<const float> pull);
 
+// Makes it the problem where the means are kept: none is taken away, for nothing else makes up for what w does to them.
+void add_means(FitProblem& problem, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0);
+
 // Solves it over the elements that `keep` marks (others stay 0), by conjugate gradients from w on, all columns at once.
 void solve_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, std::vector<float>& w);
 
@@ -28,9 +29,6 @@ struct Steps {
   std::vector<float> scale, low, high;
   float nearest(float w, size_t i) const;
 };
-// The same problem where the means are kept: none is taken away, for nothing else makes up for what w does to them.
-void add_means(FitProblem& problem, const Layer& layer, const Moments& moments, int64_t g, std::span<const float> w0);
-
 // Rounds w to its steps such that the sums suffer least: from the nearest, then element by element to its best neighbour while the others stand
 // still (coordinate descent). Elements not kept stay 0.
 void round_kept(Products& products, const FitProblem& problem, std::span<const uint8_t> keep, const Steps& steps, std::vector<float>& w);

@@ -22,6 +22,11 @@ GraphPtr product_graph(Transpose2 transpose_a, Transpose2 transpose_b) {
   return std::make_shared<const Graph>(std::move(g));
 }
 
+void add_to(float* c, int64_t c_stride, const float* sums, int64_t m, int64_t n) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t l = 0; l < n; ++l) c[i * c_stride + l] += sums[i * n + l];
+}
+
 }  // namespace
 
 Products::Products(Device& device)
@@ -46,8 +51,7 @@ void Products::multiply(const float* a, const float* b, int64_t m, int64_t k, in
 
 void Products::add(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
   if (m * k * n > kSmall) {
-    const float* sums = run(plain_, a, b, {m, k}, {k, n});
-    for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
+    add_to(c, n, run(plain_, a, b, {m, k}, {k, n}), m, n);
     return;
   }
   for (int64_t i = 0; i < m; ++i)
@@ -66,8 +70,7 @@ void Products::multiply_first_transposed(const float* a, const float* b, int64_t
 
 void Products::add_first_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c) {
   if (m * k * n > kSmall) {
-    const float* sums = run(transposed_a_, a, b, {k, m}, {k, n});
-    for (int64_t i = 0; i < m * n; ++i) c[i] += sums[i];
+    add_to(c, n, run(transposed_a_, a, b, {k, m}, {k, n}), m, n);
     return;
   }
   for (int64_t j = 0; j < k; ++j)
@@ -77,9 +80,7 @@ void Products::add_first_transposed(const float* a, const float* b, int64_t m, i
 
 void Products::add_second_transposed(const float* a, const float* b, int64_t m, int64_t k, int64_t n, float* c, int64_t c_stride) {
   if (m * k * n > kSmall) {
-    const float* sums = run(transposed_b_, a, b, {m, k}, {n, k});
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t l = 0; l < n; ++l) c[i * c_stride + l] += sums[i * n + l];
+    add_to(c, c_stride, run(transposed_b_, a, b, {m, k}, {n, k}), m, n);
     return;
   }
   for (int64_t i = 0; i < m; ++i)

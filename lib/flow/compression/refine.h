@@ -23,6 +23,7 @@ struct Networks {
 
 enum class Weights : uint8_t { keep, repair /* least squares on the elements that are not 0 */ };
 enum class Rounding : uint8_t { none, nearest, by_error };
+enum class Means : uint8_t { keep, match /* in the bias */ };
 // What a layer's sums are held to: the original network's, so that it makes up for what layers before it did, or what its own inputs would give.
 enum class Sums : uint8_t { original, own };
 using ZeroCounts = std::map<std::string, int64_t>;  // by layer
