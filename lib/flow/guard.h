@@ -43,7 +43,7 @@ struct GuardResult {
   Raised raised;                    // of the network that holds the gates
   std::vector<PriceRow> prices;     // by the number of raised layers
   std::vector<LayerPrice> layers;   // in the order in which they are raised
-  std::vector<ReportCheck> missed;  // where nothing that is compressed holds: the gates that the nearest network breaks,
+  std::vector<ReportCheck> missed;  // where nothing that is compressed holds: the gates that the one with most layers raised breaks,
   size_t missed_with = 0;           // and how many layers are raised in it
 };
 

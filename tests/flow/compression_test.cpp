@@ -63,6 +63,24 @@ TEST(Layers, PlacesAreTheSameForTensorsOfTheSameExtents) {
   for (size_t i = 0; i < a.values.size(); ++i) EXPECT_EQ(2 * a.values[i], b.values[i]);
 }
 
+// Two samples of 7 and 9 rows on one side, of 9 and 7 on the other: as many in all, and no two of one place.
+TEST(Rows, SamplesThatShowOtherPlacesAreNotPaired) {
+  Layer l;
+  l.depth = 2, l.width = 1;
+  const auto rows = [](int64_t count, float value) { return Rows{count, std::vector<float>(static_cast<size_t>(2 * count), value)}; };
+  const Rows a = rows(7, 1), b = rows(9, 2), c = rows(3, 3), d = rows(9, 4), e = rows(7, 5), f = rows(3, 6), none;
+  const RowPairs both = paired(l, {&a, &b, &c, &none}, {&d, &e, &f, &f});
+  ASSERT_EQ(both.own.count, 22);
+  ASSERT_EQ(both.original.count, 22);
+  for (int64_t i = 0; i < 22; ++i) {
+    const float original = i < 9 ? 4.0f : i < 16 ? 5.0f : 6.0f;
+    for (int64_t k = 0; k < 2; ++k) {
+      EXPECT_EQ(both.original.values[static_cast<size_t>(k * 22 + i)], original);
+      EXPECT_EQ(both.own.values[static_cast<size_t>(k * 22 + i)], i >= 16 && i < 19 ? 3.0f : original);
+    }
+  }
+}
+
 TEST(RefinementWork, DeepLayersGiveFewerRowsAndCostMore) {
   const auto layer = [](int64_t depth, int64_t width) {
     Layer l;

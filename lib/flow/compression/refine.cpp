@@ -216,13 +216,10 @@ class Refiner {
     std::vector<Both> pending;
     const auto sum = [&](int worker, int64_t i) {
       std::vector<const Rows*> x, d;
-      for (const Both& b : pending) {  // a sample that shows other places in the two networks counts by the original's
-        const Rows &own = b.x[static_cast<size_t>(i)], &original = b.d[static_cast<size_t>(i)];
-        x.push_back(own.count == original.count ? &own : &original);
-        d.push_back(&original);
-      }
+      for (const Both& b : pending) x.push_back(&b.x[static_cast<size_t>(i)]), d.push_back(&b.d[static_cast<size_t>(i)]);
       Work& w = work_[begin + static_cast<size_t>(i)];
-      add(*products_[static_cast<size_t>(worker)], w, joined(w.base, x), joined(w.base, d));
+      RowPairs rows = paired(w.base, x, d);
+      add(*products_[static_cast<size_t>(worker)], w, std::move(rows.own), rows.original);
       return true;
     };
     int64_t elements = 0;

@@ -151,6 +151,13 @@ Rows joined(const Layer& layer, const std::vector<const Rows*>& parts) {
   return all;
 }
 
+RowPairs paired(const Layer& layer, const std::vector<const Rows*>& own, const std::vector<const Rows*>& original) {
+  std::vector<const Rows*> chosen = original;
+  for (size_t i = 0; i < own.size(); ++i)
+    if (own[i]->count == original[i]->count) chosen[i] = own[i];
+  return {joined(layer, chosen), joined(layer, original)};
+}
+
 void append_rows(const Layer& layer, Rows more, int64_t most, Rows& rows) {
   if (rows.count == 0) {
     rows = std::move(more);

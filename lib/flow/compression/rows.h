@@ -20,6 +20,12 @@ Rows sample_rows(const Layer& layer, const Tensor& x, int64_t most, double phase
 void append_rows(const Layer& layer, Rows more, int64_t most, Rows& rows);
 // All of them as one.
 Rows joined(const Layer& layer, const std::vector<const Rows*>& parts);
+// What samples show of one layer in a network and in the original, place by place. Where a sample shows other places in the two, or nothing was taken
+// of the network, the original's rows stand on both sides: paired with others they would say nothing.
+struct RowPairs {
+  Rows own, original;
+};
+RowPairs paired(const Layer& layer, const std::vector<const Rows*>& own, const std::vector<const Rows*>& original);
 
 // A tensor's real numbers as f32; quantized ones count by what they stand for.
 Tensor as_real(const Tensor& t);
