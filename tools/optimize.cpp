@@ -61,12 +61,13 @@ std::string keep_reproducer(const std::string& text) {
   return path.string();
 }
 
-// Weights are made, replaced and dropped all the time: what small ones leave serves the next, where the system would give it back, and clear it, each
-// time. Large ones go back: between others that stay they would leave holes that the next does not fit, hundreds of megabytes in some runs.
-void keep_freed_memory() {
+// Weights are made, replaced and dropped all the time: what one leaves serves the next, where the system would give it back, and clear it, each time.
+// With samples the large ones go back all the same: between the statistics that stay they would leave holes that the next does not fit, hundreds of
+// megabytes in some runs.
+void keep_freed_memory(bool samples) {
 #ifdef M_MMAP_THRESHOLD
-  constexpr int kLarge = 1 << 20, kMostKept = 32 << 20;
-  mallopt(M_MMAP_THRESHOLD, kLarge);
+  constexpr int kMostKept = 32 << 20, kLarge = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, samples ? kLarge : kMostKept);
   mallopt(M_TRIM_THRESHOLD, kMostKept);
 #endif
 }
@@ -86,7 +87,7 @@ void add_sample_shapes(OptimizeRequest& request) {
 int run(const OptimizeOptions& o) {
   const auto start = std::chrono::steady_clock::now();
   check_usage(o);
-  keep_freed_memory();
+  keep_freed_memory(!o.data.data.empty());
   Output output(o.output);
   OptimizeRequest request = request_of(o);
   SampleOptions sample_options = sample_options_of(o.data, {});  // --shape and --dim say for which sizes to plan; samples may have others
