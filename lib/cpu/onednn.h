@@ -84,10 +84,17 @@ class OneDnnKernel : public Kernel {
     return op ? build(*op, q).support : no("other op");
   }
   std::unique_ptr<Step> prepare(const KernelQuery& q) const override {
-    Built built = build(q.as<O>(), q);
-    require(bool(built.support), ErrorKind::internal, name_, ": prepare without support: ", built.support.why_not);
+    Attempt made = attempt(q);
+    require(bool(made.support), ErrorKind::internal, name_, ": prepare without support: ", made.support.why_not);
+    return std::move(made.step);
+  }
+  Attempt attempt(const KernelQuery& q) const override {
+    const auto* op = dynamic_cast<const O*>(&q.op);
+    if (!op) return {no("other op"), nullptr};
+    Built built = build(*op, q);
+    if (!built.support) return {std::move(built.support), nullptr};
     built.step->finish();
-    return std::move(built.step);
+    return {yes(), std::move(built.step)};
   }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,12 @@ class Step {
   double flops = 0;                                   // for reports; 0: not said
 };
 
+// A node's step, or why the kernel cannot run it.
+struct Attempt {
+  Support support;
+  std::unique_ptr<Step> step;
+};
+
 // One way to run one op on one device.
 class Kernel {
  public:
@@ -70,6 +77,12 @@ class Kernel {
   virtual std::string_view name() const = 0;          // "onednn.conv"
   virtual Support supports(const KernelQuery& q) const = 0;
   virtual std::unique_ptr<Step> prepare(const KernelQuery& q) const = 0;
+  // Both at once, for kernels that know only once they have built.
+  virtual Attempt attempt(const KernelQuery& q) const {
+    Support s = supports(q);
+    if (!s) return {std::move(s), nullptr};
+    return {yes(), prepare(q)};
+  }
 };
 
 // A kernel written as two functions over the op's own type; one per kernel file, listed in the device's kernels.inc.

@@ -204,7 +204,7 @@ Measured AccuracyMeter::measure(const Team& team, const std::vector<size_t>& pla
   const auto run = [&](int worker, int64_t i) {
     return compared(team, places[static_cast<size_t>(i)], worker, got, carried ? std::move(wanted) : Answers{});
   };
-  in_order(static_cast<int64_t>(places.size()), workers(), run, [&](int64_t, Row row) {
+  in_order(static_cast<int64_t>(places.size()), workers(), run, [&](int64_t i, Row row) {
     std::vector<double> errors;
     for (size_t o = 0; o < row.totals.size(); ++o) {
       m.accuracy.outputs[o].add(row.comparisons[o]);
@@ -214,6 +214,7 @@ Measured AccuracyMeter::measure(const Team& team, const std::vector<size_t>& pla
     m.relative_error.push_back(std::move(errors));
     m.seconds += row.seconds;
     right += row.right;
+    if (!carried && i == 0) m.first = std::move(row.got);
     if (!carried) return;
     got = std::move(row.got);
     wanted = std::move(row.wanted);

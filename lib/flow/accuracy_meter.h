@@ -25,6 +25,7 @@ struct Measured {
   std::vector<OutputTotals> totals;                 // per output
   std::vector<std::vector<double>> relative_error;  // per sample and output: error power / power
   double seconds = 0;                               // of processor time, all the candidate's runs, planning left out
+  std::vector<Tensor> first;                        // the candidate's answers at the first place; none where states are carried
 };
 
 // Holds candidates against one original on the same samples. Each sample is run once on either side, one sample a worker in memory at a time; of the
@@ -40,6 +41,8 @@ class AccuracyMeter {
   ~AccuracyMeter();
   size_t size() const { return which_.size(); }
   const Carry& carry() const { return carry_; }
+  // The original's answers at the first place; null where they are not kept.
+  std::shared_ptr<const std::vector<Tensor>> first_answers() const { return kept_.empty() ? nullptr : kept_[0]; }
   // The candidate has the original's inputs and outputs, in order. Over all samples, or over these places of `which` (no task then; where states are
   // carried they must be the first ones, in order).
   Measured measure(const GraphPtr& candidate);

@@ -10,6 +10,13 @@ struct HeldOut {
   bool fitted_too = false;  // there were too few to hold any back: compression saw these
   std::vector<std::string> outputs;
   std::vector<OutputTotals> totals;  // per output, over all samples
+  // The first of them and what both answered; nothing where states are carried on.
+  struct Answered {
+    size_t sample = 0;
+    std::shared_ptr<const std::vector<Tensor>> original;
+    std::vector<Tensor> shipped;
+  };
+  std::optional<Answered> first;
 };
 
 // The original and what is shipped, made ready to be run beside each other.

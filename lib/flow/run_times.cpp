@@ -15,6 +15,7 @@ constexpr double kSeconds = 0.5;                    // all runs but the first tw
 constexpr int64_t kMostRuns = 15;
 constexpr double kLeastSeconds = 0.1;  // of runs: first ones are slow
 constexpr double kPlain = 1.5;         // times as fast: needs no more runs to be told
+constexpr double kVeryPlain = 2.5;     // needs one
 
 double seconds_of(Executor& executor, const std::vector<const Tensor*>& in, std::vector<Tensor>& outputs) {
   const auto begin = std::chrono::steady_clock::now();
@@ -45,7 +46,8 @@ std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& ship
     const auto is_plain = [&] {  // every run on one side is far faster than every one on the other
       const auto [slow_least, slow_most] = std::minmax_element(slow.begin(), slow.end());
       const auto [fast_least, fast_most] = std::minmax_element(fast.begin(), fast.end());
-      return sum >= kLeastSeconds && slow.size() >= plain && (*slow_least > kPlain * *fast_most || *fast_least > kPlain * *slow_most);
+      const double times = slow.size() >= plain ? kPlain : kVeryPlain;
+      return first + sum >= kLeastSeconds && (*slow_least > times * *fast_most || *fast_least > times * *slow_most);
     };
     while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < fewest) && (slow.empty() || !is_plain())) {
       slow.push_back(seconds_of(before, in, answers_before));

@@ -13,8 +13,8 @@ struct RunTimes {
   bool is_slower() const { return after_ms > 1.1 * before_ms; }
 };
 
-// Runs both networks on these inputs with all the device's threads: twice where that shows plainly which one is faster, else for half a second,
-// or once where one run takes longer. Nothing where the original is too large to be held for that, or cannot be run.
+// Runs both networks on these inputs with all the device's threads: once or twice where that shows plainly which one is faster, else for half a
+// second, or once where one run takes longer. Nothing where the original is too large to be held for that, or cannot be run.
 std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs,
                                   const std::shared_ptr<SharedWeights>& weights);
 

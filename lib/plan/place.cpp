@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "lib/plan/plan.h"
@@ -14,8 +15,8 @@ bool plannable(const TensorType& t) { return t.container == Container::none || (
 // Whether the node has a kernel of its own on the device.
 bool has_kernel(const Node& node, const Device& device, int threads) {
   const QueryOf q(node, std::vector<Layout>(node.inputs.size()), threads);
-  const Chosen chosen = choose_kernel(device, q.query);
-  return chosen.kernel && chosen.kernel->name() != kReference;
+  const Kernel* kernel = kernel_for(device, q.query);
+  return kernel && kernel->name() != kReference;
 }
 
 }  // namespace
@@ -46,14 +47,21 @@ QueryOf::QueryOf(const Node& node, std::vector<Layout> layouts, int threads)
 Chosen choose_kernel(const Device& device, const KernelQuery& query) {
   Chosen chosen;
   for (const auto& kernel : device.kernels()) {
-    const Support support = kernel->supports(query);
-    if (support) {
+    Attempt made = kernel->attempt(query);
+    if (made.support) {
       chosen.kernel = kernel.get();
+      chosen.step = std::move(made.step);
       break;
     }
-    if (support.why_not != "other op") chosen.why_not.push_back(std::string(kernel->name()) + ": " + support.why_not);
+    if (made.support.why_not != "other op") chosen.why_not.push_back(std::string(kernel->name()) + ": " + made.support.why_not);
   }
   return chosen;
+}
+
+const Kernel* kernel_for(const Device& device, const KernelQuery& query) {
+  const auto& kernels = device.kernels();
+  const auto it = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) { return bool(kernel->supports(query)); });
+  return it == kernels.end() ? nullptr : it->get();
 }
 
 void place(Graph& graph, const Device& device, int threads) {

@@ -135,7 +135,7 @@ class Builder {
     s.node = &n;
     s.kernel = chosen.kernel->name();
     s.why_not = std::move(chosen.why_not);
-    s.step = chosen.kernel->prepare(q.query);
+    s.step = std::move(chosen.step);
     for (size_t i = 0; i < n.inputs.size(); ++i) s.in.push_back(input_buffer(n, *s.step, i));
     copy_from_pool(n, s);
     for (size_t i = 0; i < n.outputs.size(); ++i) s.out.push_back(output_buffer(n, s, i));

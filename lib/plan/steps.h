@@ -13,12 +13,15 @@ struct StepList {
 };
 StepList make_steps(const Graph& graph, const Device& device, int threads);
 
-// The best kernel for a node and its step, with the reasons of better ones that declined. `kernel` is null when none supports the node.
+// The best kernel for a node and its step, with the reasons of better ones that declined. Both are null when none supports the node.
 struct Chosen {
   const Kernel* kernel = nullptr;
+  std::unique_ptr<Step> step;
   std::vector<std::string> why_not;
 };
 Chosen choose_kernel(const Device& device, const KernelQuery& query);
+// The same kernel alone; null when there is none.
+const Kernel* kernel_for(const Device& device, const KernelQuery& query);
 
 // What a kernel is told of a node; the spans live as long as this.
 struct QueryOf {
