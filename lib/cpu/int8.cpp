@@ -40,6 +40,15 @@ dnnl::primitive_attr int8_attr(const PerTensor& x, int w_mask, const TensorType&
   return attr;
 }
 
+std::string int8_attr_text(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero) {
+  const auto out = per_tensor(y);
+  std::string text = "scales " + std::to_string(w_mask);
+  if (x.zero != 0) text += " x has a zero point";
+  if (w_zero != 0) text += " w has a zero point";
+  if (out) text += out->zero != 0 ? " y has a scale and a zero point" : " y has a scale";
+  return text;
+}
+
 void bind_int8(OneDnnStep& step, const PerTensor& x, const std::vector<float>& w_scales, const TensorType& y, int32_t w_zero) {
   step.own(DNNL_ARG_ATTR_SCALES | DNNL_ARG_SRC, std::vector<float>{x.scale});
   step.own(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, w_scales);

@@ -14,6 +14,10 @@ struct MatMulShapes {
   bool bias_is_row = false;  // one number per column, or one for all columns of one
   double flops = 0;
 };
+// oneDNN's choice for these operands; a zero `bias`: none. `what`: attr without its post-ops, in words.
+dnnl::matmul::primitive_desc make_matmul(const OneDnn& library, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& y, const dnnl::primitive_attr& attr,
+                                         const std::string& what);
 MatMulShapes matmul_shapes(const MatMul& op, const Dims& a, const Dims& b, const std::optional<Dims>& bias);
 
 }  // namespace onecard

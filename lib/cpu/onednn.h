@@ -6,14 +6,16 @@
 #include <vector>
 
 #include "lib/cpu/layout.h"
+#include "lib/cpu/primitive_cache.h"
 #include "lib/device/kernel.h"
 
 namespace onecard {
 
-// oneDNN's engine and the stream all steps of a device run on.
+// oneDNN's engine, the stream all steps of a device run on, and what was asked of it before.
 struct OneDnn {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
+  mutable PrimitiveCache known;
 };
 using OneDnnPtr = std::shared_ptr<const OneDnn>;
 

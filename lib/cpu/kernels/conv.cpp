@@ -32,10 +32,7 @@ Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
     dnnl::primitive_attr attr = make_attr();
     attr.set_post_ops(post);
-    return dnnl::convolution_forward::primitive_desc(library->engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-                                                     memory::desc(s.src, kF32, tag::any), memory::desc(s.weights, kF32, tag::any),
-                                                     q.has(2) ? bias : memory::desc(), memory::desc(s.dst, kF32, tag::any), s.strides, s.dilations,
-                                                     s.pads_begin, s.pads_end, attr, true);
+    return make_conv(*library, s, kF32, kF32, q.has(2) ? bias : memory::desc(), kF32, attr, "");
   });
   if (!chosen.desc) return no("oneDNN has no such convolution");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -33,11 +33,8 @@ Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
     dnnl::primitive_attr attr = int8_attr(x_quant, w_mask, q.out[0]);
     attr.set_post_ops(post);
-    return dnnl::convolution_forward::primitive_desc(library->engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-                                                     memory::desc(s.src, dnnl_type(q.in[0].dtype), tag::any),
-                                                     memory::desc(s.weights, memory::data_type::s8, tag::any), q.has(2) ? bias : memory::desc(),
-                                                     memory::desc(s.dst, dnnl_type(q.out[0].dtype), tag::any), s.strides, s.dilations, s.pads_begin,
-                                                     s.pads_end, attr, true);
+    return make_conv(*library, s, dnnl_type(q.in[0].dtype), memory::data_type::s8, q.has(2) ? bias : memory::desc(), dnnl_type(q.out[0].dtype), attr,
+                     int8_attr_text(x_quant, w_mask, q.out[0]));
   });
   if (!chosen.desc) return no("oneDNN has no such int8 convolution");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -44,8 +44,7 @@ Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
     dnnl::primitive_attr attr = make_attr();
     attr.set_post_ops(post);
     const memory::desc wanted_b = packs ? memory::desc(s.b, kF32, tag::any) : b;
-    if (own_bias) return dnnl::matmul::primitive_desc(library->engine, a, wanted_b, bias, y, attr, true);
-    return dnnl::matmul::primitive_desc(library->engine, a, wanted_b, y, attr, true);
+    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr, "");
   });
   if (!chosen.desc) return no("oneDNN has no such matrix product");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

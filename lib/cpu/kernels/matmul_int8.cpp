@@ -64,8 +64,7 @@ Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
     dnnl::primitive_attr attr = int8_attr(a_quant, mask, q.out[0], columns->zero);
     attr.set_post_ops(post);
     const memory::desc wanted_b = packs ? memory::desc(s.b, memory::data_type::s8, tag::any) : b;
-    if (own_bias) return dnnl::matmul::primitive_desc(library->engine, a, wanted_b, bias, y, attr, true);
-    return dnnl::matmul::primitive_desc(library->engine, a, wanted_b, y, attr, true);
+    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr, int8_attr_text(a_quant, mask, q.out[0], columns->zero));
   });
   if (!chosen.desc) return no("oneDNN has no such int8 matrix product");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {
