@@ -87,7 +87,7 @@ class IntegerSearch {
       if (fitted.decibels > std::max(best.decibels, start.decibels + doubt)) best = std::move(fitted);
     }
     // What base itself lacks, no layer in float brings back.
-    const double most = base_ == bench_.dense ? INFINITY : bench_.decibels(base_) - kGain;
+    const double most = base_ == bench_.dense ? INFINITY : judged(base_) - kGain;
     raise_worst(best, most);
     if (best.decibels < kGoodEnough && !banks_.empty()) {
       Candidate others = others_than_banks(tried(best.name + ", filter banks too", sites_by(range, channels, Banks::quantize), best.how, {}), best);
@@ -114,6 +114,11 @@ class IntegerSearch {
   }
 
  private:
+  // A base that was repaired was fitted to samples, which say nothing of it any more.
+  double judged(const GraphPtr& candidate) const {
+    return base_ == bench_.dense ? bench_.decibels_of_rounding(candidate) : bench_.decibels(candidate);
+  }
+
   void look_at_sites() {
     const bool keeps_values = !bench_.request.range || *bench_.request.range == RangeRule::least_error;
     for (const Layer& l : find_layers(*bench_.dense)) {
@@ -199,7 +204,7 @@ class IntegerSearch {
                      [&](double share) { bench_.progress("rounding", share); });
     RecipeRecord record{bench_.request.activations == ActivationPrecision::int8 ? "int8" : "int4", c.name};
     record.float_layers = static_cast<int64_t>(c.skip.size());
-    if (bench_.judge) record.decibels = c.decibels = bench_.decibels(bench_.shipped(base_, c.found, c.skip));
+    if (bench_.judge) record.decibels = c.decibels = judged(bench_.shipped(base_, c.found, c.skip));
     tried_.push_back(std::move(record));
     return c;
   }
@@ -271,7 +276,7 @@ class IntegerSearch {
       if (c.found.erase(name) > 0) c.skip.insert(name);
     return c;
   }
-  double decibels_of(const Candidate& c) const { return bench_.decibels(bench_.shipped(base_, c.found, c.skip)); }
+  double decibels_of(const Candidate& c) const { return judged(bench_.shipped(base_, c.found, c.skip)); }
 
   // The worst layers in float, as many as the budget holds, whether one alone would gain or not: of layers that cost alike none does.
   Candidate worst_together(Candidate c, const std::vector<Cost>& costs, const Budget& budget) const {
@@ -318,16 +323,30 @@ class IntegerSearch {
       given_up += static_cast<double>(l.weight_elements());
       now = std::move(next);
     }
+    std::optional<Candidate> together;
     if (now.decibels < enough && now.skip.size() + 1 < budget.layers) {
-      Candidate together = worst_together(best, costs, budget);
-      if (together.decibels >= now.decibels + kGain * (static_cast<double>(together.skip.size()) - static_cast<double>(now.skip.size())))
-        now = std::move(together);
+      Candidate all_at_once = worst_together(best, costs, budget);
+      if (all_at_once.decibels >= now.decibels + gain_for(all_at_once, now)) now = std::move(all_at_once);
+      else if (all_at_once.decibels >= now.decibels && affordable().size() == std::size(kRefinements)) together = std::move(all_at_once);
     }
-    if (now.skip.empty()) return;
-    now = recorded(std::move(now), best.name);
-    // The others were settled beside the integers of these layers: once more beside their floats.
-    Candidate again = tried(now.name + "; settled again", now.sites, now.how, now.skip);
-    best = again.decibels > now.decibels ? std::move(again) : std::move(now);
+    const std::string stem = best.name;
+    if (!now.skip.empty()) best = settled_again(std::move(now), stem);
+    if (!together) return;
+    // What they are worth may show only when the others are settled beside them.
+    together = settled_again(std::move(*together), stem);
+    if (together->decibels >= best.decibels + gain_for(*together, best)) best = std::move(*together);
+  }
+
+  // dB that a must bring beside b for its further layers in float.
+  static double gain_for(const Candidate& a, const Candidate& b) {
+    return kGain * (static_cast<double>(a.skip.size()) - static_cast<double>(b.skip.size()));
+  }
+
+  // The others were settled beside the integers of these layers: once more beside their floats.
+  Candidate settled_again(Candidate c, const std::string& stem) {
+    c = recorded(std::move(c), stem);
+    Candidate again = tried(c.name + "; settled again", c.sites, c.how, c.skip);
+    return again.decibels > c.decibels ? again : c;
   }
 
   // Filter banks stay in float for what their integers are feared to cost: where others cost more, these stay in float instead, as many layers and

@@ -1,5 +1,8 @@
 #include "lib/flow/compression/workbench.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "lib/flow/compression/work.h"
 #include "lib/runtime/weights.h"
 #include "passes/pipeline.h"
@@ -20,7 +23,12 @@ Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes
       carry(asked.carry.pairs.empty() ? find_carry(dense_team.member(0), given) : asked.carry),
       use(divide_samples(given.size(), carry.pairs.empty() ? SampleOrder::apart : SampleOrder::streams,
                          samples_to_fit(work_of_run(dense_team.member(0), given, 0)))) {
-  if (asked.competes()) judge.emplace(dense_team, given, use.held_out, carry);
+  if (!asked.competes()) return;
+  judge.emplace(dense_team, given, use.held_out, carry);
+  if (use.held_out.size() >= kFewHeldOut || !carry.pairs.empty()) return;
+  std::vector<size_t> all = use.held_out;
+  std::copy_if(use.fitted.begin(), use.fitted.end(), std::back_inserter(all), [&](size_t i) { return std::count(all.begin(), all.end(), i) == 0; });
+  wide.emplace(dense_team, given, std::move(all), carry);
 }
 
 GraphPtr Workbench::built(const GraphPtr& base, const FoundLayers& found) const {
@@ -50,8 +58,14 @@ Networks Workbench::networks(const GraphPtr& base) const {
   return {dense, base, &dense_team, weights, [base, this](const FoundLayers& found) { return built(base, found); }};
 }
 
-double Workbench::decibels(const GraphPtr& candidate, size_t most) const {
-  const double db = judge->decibels(Team(candidate, device, workers, weights), most);
+double Workbench::decibels(const GraphPtr& candidate) const {
+  const double db = judge->decibels(Team(candidate, device, workers, weights));
+  weights->store.drop_unused();
+  return db;
+}
+
+double Workbench::decibels_of_rounding(const GraphPtr& candidate) const {
+  const double db = (wide ? *wide : *judge).decibels(Team(candidate, device, workers, weights));
   weights->store.drop_unused();
   return db;
 }

@@ -14,9 +14,11 @@ struct Workbench {
   // base as the whole pipeline leaves it with what was found: what would be shipped.
   GraphPtr shipped(const GraphPtr& base, const FoundLayers& found, const std::set<std::string>& skip) const;
   Networks networks(const GraphPtr& base) const;
-  // Of the candidate's answers, on at most so many held-out samples.
-  double decibels(const GraphPtr& candidate, size_t most = SIZE_MAX) const;
-  // The same for one of several that are judged at once, each by one worker.
+  // Of the candidate's answers, on the held-out samples.
+  double decibels(const GraphPtr& candidate) const;
+  // The same where candidates differ in how they round.
+  double decibels_of_rounding(const GraphPtr& candidate) const;
+  // On at most so many held-out samples, for one of several that are judged at once, each by one worker.
   double decibels_beside_others(const GraphPtr& candidate, size_t most) const;
   double error_beside_others(const GraphPtr& candidate, size_t most) const;
   std::vector<double> errors_beside_others(const GraphPtr& candidate, size_t most) const;
@@ -33,6 +35,7 @@ struct Workbench {
   Carry carry;
   SampleUse use;
   std::optional<Judge> judge;  // where recipes compete
+  std::optional<Judge> wide;   // by all samples, where few are held out: ranges and roundings have little that could be fitted to samples
 };
 
 }  // namespace onecard
