@@ -40,7 +40,7 @@ HeldOut measure_held_out(const Sides& sides, Device& device, const SampleSource&
                          const std::optional<SampleUse>& fitted) {
   Carry used = carry;
   if (used.pairs.empty()) used = find_carry(sides.original->member(0), samples);
-  const SampleUse use = fitted ? *fitted : divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::apart : SampleOrder::streams, 0);
+  const SampleUse use = fitted ? *fitted : divide_samples(samples.size(), used.pairs.empty() ? SampleOrder::first_held_out : SampleOrder::streams, 0);
   used.starts = {0};
   HeldOut h;
   h.samples = static_cast<int64_t>(use.held_out.size());

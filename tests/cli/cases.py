@@ -96,6 +96,13 @@ with tempfile.TemporaryDirectory() as tmp:
         case(f"{way}: what calibration decided is kept", ["optimize", model, "-o", "k.onecard", *words], 0, then=lambda d: f"method {way}" in pathlib.Path(f"{way}.txt").read_text())
         case(f"{way}: and read again", ["optimize", model, "-o", "l.onecard", *words], 0,
              then=lambda d: pathlib.Path("k.onecard").read_bytes() == pathlib.Path("l.onecard").read_bytes())
+    os.mkdir("parts")
+    for i, part in enumerate(np.split(np.load(calibration)["image"], 16)):
+        np.savez(f"parts/{i:02d}.npz", image=part)
+    for words in (["int8"], ["int8", "--calibration", "minmax"], ["bf16"]):
+        case(f"the self-check of {' '.join(words)} is the first sample", ["optimize", model, "-o", "c.onecard", "--data", "parts", "--precision", *words], 0,
+             out="distance from the original (sample '00')")
+        case("and it is reproduced", ["run", "c.onecard", "--self-check"], 0, out="run: PASS")
     read = ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", calibration, "--quiet"]
     case("every way of calibration finds scales of its own", ["devices"], 0, then=lambda d: len({pathlib.Path(f"{w}.txt").read_text().split("layer ", 1)[1] for w in ("minmax", "entropy", "percentile", "mse")}) == 4)
     case("a cache without a way asked for is taken as it is", [*read, "--calibration-cache", "entropy.txt"], 0)

@@ -57,8 +57,8 @@ SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted) {
   std::vector<size_t> rest;
   const size_t held = order == SampleOrder::streams ? std::min(kMostHeldOutOfStream, count / 3) : std::min(kMostHeldOut, count / 4);
   for (size_t i = 0; i < count; ++i) {
-    const bool out =
-        order == SampleOrder::streams ? i + held >= count : held > 0 && i % (count / held) == count / held - 1 && use.held_out.size() < held;
+    const auto is_turn = [&](size_t step) { return i % step == (order == SampleOrder::apart ? step - 1 : 0) && use.held_out.size() < held; };
+    const bool out = order == SampleOrder::streams ? i + held >= count : held > 0 && is_turn(count / held);
     (out ? use.held_out : rest).push_back(i);
   }
   if (count < kFewest) {

@@ -12,8 +12,9 @@ struct SampleUse {
   std::vector<size_t> held_out;  // candidates are compared on these
 };
 constexpr size_t kFewHeldOut = 8;  // samples, less: hardly other ones than those that were fitted to
-// `streams`: the held-out ones are the last, in a row. Fewer than eight samples serve both ends.
-enum class SampleOrder : uint8_t { apart, streams };
+// `streams`: the held-out ones are the last, in a row. `apart`: they lie among the others, the first not one of them; `first_held_out`: it is. Fewer
+// than eight samples serve both ends.
+enum class SampleOrder : uint8_t { apart, first_held_out, streams };
 // At most `most_fitted` serve the first end.
 SampleUse divide_samples(size_t count, SampleOrder order, size_t most_fitted);
 

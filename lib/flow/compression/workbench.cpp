@@ -9,6 +9,16 @@
 
 namespace onecard {
 
+namespace {
+
+// Where nothing is fitted, the first sample is best among those that are measured: the self-check wants the same answers.
+SampleOrder order_of(const CompressionRequest& asked, const Carry& carry) {
+  if (!carry.pairs.empty()) return SampleOrder::streams;
+  return asked.range && !asked.competes() ? SampleOrder::first_held_out : SampleOrder::apart;
+}
+
+}  // namespace
+
 Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes, Device& on, const SampleSource& given,
                      const CompressionProgress& tells)
     : request(asked),
@@ -21,8 +31,7 @@ Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes
       dense(makes({}).graph),
       dense_team(dense, on, workers, weights),
       carry(asked.carry.pairs.empty() ? find_carry(dense_team.member(0), given) : asked.carry),
-      use(divide_samples(given.size(), carry.pairs.empty() ? SampleOrder::apart : SampleOrder::streams,
-                         samples_to_fit(work_of_run(dense_team.member(0), given, 0)))) {
+      use(divide_samples(given.size(), order_of(asked, carry), samples_to_fit(work_of_run(dense_team.member(0), given, 0)))) {
   if (!asked.competes()) return;
   judge.emplace(dense_team, given, use.held_out, carry);
   if (use.held_out.size() >= kFewHeldOut || !carry.pairs.empty()) return;
