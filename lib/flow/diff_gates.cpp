@@ -30,14 +30,24 @@ bool keeps(const TensorGate& gate, const Gates& gates, const Comparison& c) {
   return gate.at_most ? c.*gate.member <= *limit : c.*gate.member >= *limit;
 }
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", v);
+std::string number(double v, int digits = 6) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*g", digits, v);
   return text;
 }
 
-ReportCheck check_of(const std::string& name, bool pass, double value, const std::string& limit) {
-  return {name, pass, number(value) + (pass ? " keeps " : " breaks ") + limit};
+// As many digits as whoever gave it wrote.
+std::string as_given(double v) {
+  int digits = 6;
+  while (digits < 17 && std::stod(number(v, digits)) != v) ++digits;
+  return number(v, digits);
+}
+
+// `limit` as `text`; the value with as many digits as it takes to tell it from that.
+ReportCheck check_of(const std::string& name, bool pass, double value, double limit, const char* side, const std::string& text) {
+  int digits = 6;
+  while (digits < 17 && value != limit && number(value, digits) == text) ++digits;
+  return {name, pass, number(value, digits) + (pass ? " keeps " : " breaks ") + side + text};
 }
 
 }  // namespace
@@ -48,12 +58,12 @@ std::vector<ReportCheck> judge(const DiffResult& result, const Gates& gates) {
     if (!d.worst.comparable) checks.push_back({d.name + ": comparable", false, d.worst.why_not});
     for (const TensorGate& g : kGates)
       if (gates.*g.limit)
-        checks.push_back(check_of(d.name + ": " + g.name, d.worst.comparable && keeps(g, gates, d.worst), d.worst.*g.member,
-                                  (g.at_most ? "at most " : "at least ") + number(*(gates.*g.limit))));
+        checks.push_back(check_of(d.name + ": " + g.name, d.worst.comparable && keeps(g, gates, d.worst), d.worst.*g.member, *(gates.*g.limit),
+                                  g.at_most ? "at most " : "at least ", as_given(*(gates.*g.limit))));
   }
   if (gates.max_drop_percent && result.task)
     checks.push_back(check_of("drop in percent", result.task->drop_percent() <= *gates.max_drop_percent, result.task->drop_percent(),
-                              "at most " + number(*gates.max_drop_percent)));
+                              *gates.max_drop_percent, "at most ", as_given(*gates.max_drop_percent)));
   return checks;
 }
 
@@ -101,13 +111,13 @@ std::vector<ReportCheck> judge_against(const DiffResult& result, const std::stri
                                                                                : g.member == &Comparison::sqnr_db ? before
                                                                                                                   : 1 - before));
       const bool pass = d.worst.comparable && (g.at_most ? now <= before + room : now >= before - room);
-      checks.push_back(check_of(d.name + ": " + g.name + " against the baseline", pass, now, number(before)));
+      checks.push_back(check_of(d.name + ": " + g.name + " against the baseline", pass, now, before, "", number(before)));
     }
   }
   if (result.task && j.contains("drop_percent") && j["drop_percent"].is_number())
     checks.push_back(check_of("drop in percent against the baseline",
                               result.task->drop_percent() <= j["drop_percent"].get<double>() + kLeastWorsening, result.task->drop_percent(),
-                              number(j["drop_percent"].get<double>())));
+                              j["drop_percent"].get<double>(), "", number(j["drop_percent"].get<double>())));
   return checks;
 }
 

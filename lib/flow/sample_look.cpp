@@ -15,6 +15,7 @@ constexpr int64_t kMostRows = 256;      // whose products with each other are lo
 constexpr int64_t kMostPoints = 4096;   // of a row, over all inputs
 constexpr int64_t kFewestRows = 8;      // fewer, and compression holds none back (judge.h)
 constexpr double kFewestEffective = 2;  // less than two samples that differ
+constexpr double kAlike = 0.75;         // of the rows: of two or three that differ, no more are effective than these
 constexpr size_t kNamed = 3;
 
 bool is_number(const Tensor& t) {
@@ -176,7 +177,7 @@ std::vector<std::string> sample_warnings(const SampleLook& look) {
   std::snprintf(effective, sizeof effective, "%.1f", look.effective);
   const std::string what = count_text(look.looked_at, "sample") + (look.rows == look.looked_at ? "" : " of " + count_text(look.rows, "row")) +
                            ", effective " + effective + ": ";
-  if (look.rows > 1 && look.effective < kFewestEffective)
+  if (look.rows > 1 && look.effective < std::min(kFewestEffective, kAlike * static_cast<double>(look.rows)))
     warnings.push_back(
         what +
         "they are nearly the same, so ranges and figures found on them hold for little else; give samples as different as what the network will see");

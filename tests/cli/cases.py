@@ -114,6 +114,7 @@ with tempfile.TemporaryDirectory() as tmp:
     pathlib.Path("cut.txt").write_text("hello")
     case("no cache at all", [*read, "--calibration-cache", "cut.txt"], 2, err="no calibration cache")
     case("an unknown way of calibration", [*read, "--calibration", "guess"], 2, err="auto, minmax, entropy, percentile and mse")
+    case("a gate is told with as many digits as it takes", ["diff-accuracy", model, "i.onecard", "--data", data, "--min-cosine", "0.9999999"], 1, out="breaks at least 0.9999999")
     case("diff-accuracy fails by its gate", ["diff-accuracy", model, "i.onecard", "--data", data, "--max-range-error", "1e-9"], 1, out="diff-accuracy: FAIL")
     case("bench", ["bench", "a.onecard", "--random", "1", "--iterations", "5", "--json", "--quiet"], 0, then=lambda d: json.loads(d.stdout)["median_ms"] > 0)
     case("inspect --plan", ["inspect", "a.onecard", "--plan", "--json"], 0, then=lambda d: "buffers" in json.dumps(json.loads(d.stdout)))

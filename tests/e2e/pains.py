@@ -91,6 +91,7 @@ def p7_samples_that_say_nothing():
     photo = rng.normal(size=(1, 3, 16, 16))
     kinds = {"alike": (12, lambda i: photo + 0.01 * rng.normal(size=photo.shape), "12 samples, effective 1.0: they are nearly the same"),
              "three": (3, lambda i: rng.normal(size=photo.shape), "3 samples, effective 3.0: too few to hold any back"),
+             "two": (2, lambda i: 0.3 * photo + rng.normal(size=photo.shape), "too few to hold any back"),
              "silent": (12, lambda i: rng.normal(size=photo.shape) * (i > 3), "4 of 12 samples hold one number everywhere: '000', '001', '002', …"),
              "broken": (12, lambda i: np.where(i == 5, np.nan, rng.normal(size=photo.shape)), "1 of 12 samples hold NaN or infinity: '005'"),
              "fine": (12, lambda i: rng.normal(size=photo.shape), None)}
