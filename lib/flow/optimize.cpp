@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <set>
 
 #include "lib/base/in_order.h"
 #include "lib/flow/doubts.h"
 #include "lib/flow/one_thread.h"
 #include "lib/flow/pass_check.h"
+#include "lib/flow/read_pages.h"
 #include "lib/flow/run_passes.h"
 #include "lib/ops/registry.h"
 #include "lib/runtime/compare.h"
@@ -69,38 +69,6 @@ double range_of(const Tensor& t) {
   const double range = low <= high ? std::max(high - low, largest) : 0;
   return range > 0 ? range : 1;
 }
-
-// Lets go of the pages of mapped weights, each time that a good part of them was read: they stay in the system's cache, and not in this process.
-class ReadPages {
- public:
-  explicit ReadPages(const std::vector<std::shared_ptr<const MappedFile>>& files) : files_(files) {}
-  ~ReadPages() { release(); }
-  ReadPages(const ReadPages&) = delete;
-  ReadPages& operator=(const ReadPages&) = delete;
-  void release() {
-    for (const auto& file : files_) file->release(file->bytes());
-    read_ = 0;
-  }
-  void after(const Tensor& constant) {
-    const std::lock_guard lock(mutex_);
-    read_ += constant.bytes();
-    if (read_ > kResident) release();
-  }
-  // After a step that read these constants.
-  void after(const PlanStep& step) {
-    if (!step.node) return;
-    const std::lock_guard lock(mutex_);
-    for (const Value* v : step.node->inputs)
-      if (v && v->constant && v->constant->type().container == Container::tensor) read_ += v->constant->bytes();
-    if (read_ > kResident) release();
-  }
-
- private:
-  static constexpr int64_t kResident = int64_t{128} << 20;
-  const std::vector<std::shared_ptr<const MappedFile>>& files_;
-  int64_t read_ = 0;
-  std::mutex mutex_;
-};
 
 // What a network says to the input of the self-check, or why it says nothing.
 struct Answer {
@@ -239,108 +207,161 @@ std::string manifest(const OptimizeRequest& request, const OptimizeResult& resul
   return j.dump(1);
 }
 
+// One network on its way into a bundle: the steps of optimize(), in order, and what they hand on.
+class Optimization {
+ public:
+  Optimization(OptimizeRequest request, Device& device, const Progress& progress)
+      : request_(std::move(request)),
+        device_(device),
+        progress_(progress),
+        pages_(request_.source_files),
+        weights_(std::make_shared<SharedWeights>(device)) {
+    request_.has_read = [this](const Tensor& t) { pages_.after(t); };
+    result_.source_bytes = request_.source_bytes;
+    result_.memory_limit_bytes = request_.memory_limit_bytes;
+  }
+  Optimization(const Optimization&) = delete;
+  Optimization& operator=(const Optimization&) = delete;
+
+  OptimizeResult run() {
+    choose_input();
+    optimized_ = passed();
+    compare();
+    forget_original();
+    plan();
+    std::optional<SelfCheck> check = self_check();
+    write(check);
+    return std::move(result_);
+  }
+
+ private:
+  // Sizes to plan for, and what the self-check runs on, where the model allows any.
+  void choose_input() {
+    try {
+      sizes_ = choose_sizes(*request_.source, request_.dims, request_.shapes);
+      in_ = check_input_of(request_, sizes_);
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::model) throw;
+      result_.self_check_skipped = e.what();
+    }
+    if (draws_random_numbers(*request_.source)) in_.reset(), result_.self_check_skipped = "the model draws random numbers";
+    too_large_ = constant_bytes(*request_.source) > kMostCompared && !request_.samples && !request_.verify_passes;
+    if (in_ && too_large_)
+      result_.notes.push_back("the original was not run beside the result: its weights take more than " + std::to_string(kMostCompared >> 20) +
+                              " MiB, and no samples were given (--data PATH)");
+  }
+
+  GraphPtr passed() {
+    if (request_.verify_passes) {
+      require(in_.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result_.self_check_skipped);
+      std::vector<Tensor> copies;
+      for (const Tensor& t : in_->tensors) copies.push_back(t.clone());
+      request_.pipeline.verify_numbers = make_pass_check(device_, std::move(copies));
+    }
+    return std::make_shared<const Graph>(run_passes(request_, in_ ? &in_->tensors : nullptr, device_, progress_, result_));
+  }
+
+  // What the original says, how far what is shipped is from it, and how long both take.
+  void compare() {
+    if (is_measured(request_)) {
+      const Sides sides(request_.source, optimized_, device_, workers_of(device_), weights_);
+      look_for_doubts(request_, sides, device_, progress_, result_);
+      if (in_ && !request_.memory_limit_bytes) ask_both(sides);
+    }
+    if (in_ && !own_ && !too_large_) {
+      progress_("original answer", 0);
+      Executor executor(request_.source, device_, {std::nullopt, weights_});
+      original_ = answer_of(executor, *in_, Limited::no, pages_).outputs;
+    }
+    pages_.release();
+    if (!in_ || !is_lossy(request_) || request_.memory_limit_bytes) return;
+    progress_("how long a run takes", 0);
+    result_.run_times = time_runs(request_.source, optimized_, device_, in_->tensors, weights_);
+  }
+
+  void ask_both(const Sides& sides) {
+    if (auto known = known_answers(result_.held_out)) {
+      std::tie(original_, own_) = std::move(*known);
+      return;
+    }
+    progress_("answers", 0);
+    auto [before, after] = both_answers(sides, *in_, pages_);
+    // One that could not answer beside the others is asked alone.
+    if (before.outputs && after.outputs) original_ = std::move(before.outputs), own_ = std::move(after);
+  }
+
+  void forget_original() {
+    request_.source.reset();
+    weights_->store.drop_unused();
+    pages_.release();
+  }
+
+  void plan() {
+    if (sizes_.inputs.empty() && !optimized_->inputs.empty()) return;
+    progress_("plan", 0);
+    try {
+      const Planned planned = plan_within(optimized_, device_, sizes_.inputs, in_, request_.memory_limit_bytes);
+      result_.memory = planned.memory;
+      result_.steps_without_zeros = planned.steps_without_zeros;
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::model) throw;
+      result_.notes.push_back(std::string("no plan for ") + sizes_.text() + ": " + e.what());
+    }
+  }
+
+  std::optional<SelfCheck> self_check() {
+    if (!in_) return std::nullopt;
+    std::optional<SelfCheck> check;
+    if (!own_) {
+      progress_("own answer", 0);
+      own_ = own_answer(optimized_, device_, *in_, request_.memory_limit_bytes, pages_);
+    }
+    if (own_->outputs)
+      result_.self_check_input = result_.self_check_stored = in_->text,
+      check = make_self_check(*optimized_, std::move(*in_), original_, *own_->outputs, result_.self_check);
+    else result_.self_check_skipped = own_->why_not;
+    // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
+    require(check.has_value() || !original_.has_value(), ErrorKind::internal,
+            "the optimized graph fails where the original model runs: ", own_->why_not);
+    if (!check || !is_too_large(*check, *optimized_) || sizes_.inputs.empty()) return check;
+    std::vector<OutputDistance> none;
+    CheckInput seeded = random_input(*optimized_, sizes_);
+    const std::string text = seeded.text;
+    if (const Answer a = own_answer(optimized_, device_, seeded, request_.memory_limit_bytes, pages_); a.outputs)
+      check = make_self_check(*optimized_, std::move(seeded), {}, *a.outputs, none), result_.self_check_stored = text;
+    return check;
+  }
+
+  void write(const std::optional<SelfCheck>& check) {
+    pages_.release();
+    progress_("writing", 0);
+    result_.sizes = write_bundle(request_.out, *optimized_, manifest(request_, result_, sizes_), check, [&](double share) {
+      pages_.release();
+      progress_("writing", share);
+    });
+    if (is_lossy(request_) && result_.sizes.file_bytes > result_.source_bytes)
+      result_.notes.push_back("the bundle is larger than the model: " + std::to_string(result_.sizes.file_bytes) + " bytes, the model has " +
+                              std::to_string(result_.source_bytes));
+  }
+
+  OptimizeRequest request_;
+  Device& device_;
+  const Progress& progress_;
+  OptimizeResult result_;
+  ReadPages pages_;
+  std::shared_ptr<SharedWeights> weights_;  // of all that runs without a limit once the passes are done
+  ChosenSizes sizes_;
+  std::optional<CheckInput> in_;
+  bool too_large_ = false;  // to be run without being asked
+  GraphPtr optimized_;
+  std::optional<std::vector<Tensor>> original_;
+  std::optional<Answer> own_;
+};
+
 }  // namespace
 
 OptimizeResult optimize(OptimizeRequest request, Device& device, const Progress& progress) {
-  OptimizeResult result;
-  ReadPages pages(request.source_files);
-  request.has_read = [&pages](const Tensor& t) { pages.after(t); };
-  result.source_bytes = request.source_bytes;
-  result.memory_limit_bytes = request.memory_limit_bytes;
-
-  std::optional<CheckInput> in;
-  std::optional<std::vector<Tensor>> original;
-  ChosenSizes sizes;
-  try {
-    sizes = choose_sizes(*request.source, request.dims, request.shapes);
-    in = check_input_of(request, sizes);
-  } catch (const Error& e) {
-    if (e.kind != ErrorKind::model) throw;
-    result.self_check_skipped = e.what();
-  }
-  if (draws_random_numbers(*request.source)) in.reset(), result.self_check_skipped = "the model draws random numbers";
-  const bool too_large = constant_bytes(*request.source) > kMostCompared && !request.samples && !request.verify_passes;
-  if (in && too_large)
-    result.notes.push_back("the original was not run beside the result: its weights take more than " + std::to_string(kMostCompared >> 20) +
-                           " MiB, and no samples were given (--data PATH)");
-  if (request.verify_passes) {
-    require(in.has_value(), ErrorKind::model, "passes cannot be verified by numbers: ", result.self_check_skipped);
-    std::vector<Tensor> copies;
-    for (const Tensor& t : in->tensors) copies.push_back(t.clone());
-    request.pipeline.verify_numbers = make_pass_check(device, std::move(copies));
-  }
-  Graph graph = run_passes(request, in ? &in->tensors : nullptr, device, progress, result);
-  const auto optimized = std::make_shared<const Graph>(std::move(graph));
-  auto weights = std::make_shared<SharedWeights>(device);  // of all that runs from here on without a limit
-  std::optional<Answer> own;
-  if (is_measured(request)) {
-    const Sides sides(request.source, optimized, device, workers_of(device), weights);
-    look_for_doubts(request, sides, device, progress, result);
-    if (auto known = in && !request.memory_limit_bytes ? known_answers(result.held_out) : std::nullopt) {
-      std::tie(original, own) = std::move(*known);
-    } else if (in && !request.memory_limit_bytes) {
-      progress("answers", 0);
-      auto [before, after] = both_answers(sides, *in, pages);
-      // One that could not answer beside the others is asked alone.
-      if (before.outputs && after.outputs) original = std::move(before.outputs), own = std::move(after);
-    }
-  }
-  if (in && !own && !too_large) {
-    progress("original answer", 0);
-    Executor executor(request.source, device, {std::nullopt, weights});
-    original = answer_of(executor, *in, Limited::no, pages).outputs;
-  }
-  pages.release();
-  if (in && is_lossy(request) && !request.memory_limit_bytes) {
-    progress("how long a run takes", 0);
-    result.run_times = time_runs(request.source, optimized, device, in->tensors, weights);
-  }
-  request.source.reset();
-  weights->store.drop_unused();
-  pages.release();
-
-  if (!sizes.inputs.empty() || optimized->inputs.empty()) {
-    progress("plan", 0);
-    try {
-      const Planned planned = plan_within(optimized, device, sizes.inputs, in, request.memory_limit_bytes);
-      result.memory = planned.memory;
-      result.steps_without_zeros = planned.steps_without_zeros;
-    } catch (const Error& e) {
-      if (e.kind != ErrorKind::model) throw;
-      result.notes.push_back(std::string("no plan for ") + sizes.text() + ": " + e.what());
-    }
-  }
-  std::optional<SelfCheck> check;
-  if (in) {
-    if (!own) {
-      progress("own answer", 0);
-      own = own_answer(optimized, device, *in, request.memory_limit_bytes, pages);
-    }
-    if (own->outputs)
-      result.self_check_input = result.self_check_stored = in->text,
-      check = make_self_check(*optimized, std::move(*in), original, *own->outputs, result.self_check);
-    else result.self_check_skipped = own->why_not;
-    // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
-    require(check.has_value() || !original.has_value(), ErrorKind::internal,
-            "the optimized graph fails where the original model runs: ", own->why_not);
-  }
-  if (check && is_too_large(*check, *optimized) && !sizes.inputs.empty()) {
-    std::vector<OutputDistance> none;
-    CheckInput seeded = random_input(*optimized, sizes);
-    const std::string text = seeded.text;
-    if (const Answer a = own_answer(optimized, device, seeded, request.memory_limit_bytes, pages); a.outputs)
-      check = make_self_check(*optimized, std::move(seeded), {}, *a.outputs, none), result.self_check_stored = text;
-  }
-  pages.release();
-  progress("writing", 0);
-  result.sizes = write_bundle(request.out, *optimized, manifest(request, result, sizes), check, [&](double share) {
-    pages.release();
-    progress("writing", share);
-  });
-  if (is_lossy(request) && result.sizes.file_bytes > result.source_bytes)
-    result.notes.push_back("the bundle is larger than the model: " + std::to_string(result.sizes.file_bytes) + " bytes, the model has " +
-                           std::to_string(result.source_bytes));
-  return result;
+  return Optimization(std::move(request), device, progress).run();
 }
 
 }  // namespace onecard
