@@ -4,6 +4,7 @@
 
 #include "lib/base/in_order.h"
 #include "lib/base/parallel.h"
+#include "lib/flow/compression/judge.h"
 #include "lib/flow/compression/refinement_work.h"
 #include "lib/flow/compression/rows.h"
 #include "lib/flow/compression/site.h"
@@ -79,6 +80,22 @@ TEST(Rows, SamplesThatShowOtherPlacesAreNotPaired) {
       EXPECT_EQ(both.own.values[static_cast<size_t>(k * 22 + i)], i >= 16 && i < 19 ? 3.0f : original);
     }
   }
+}
+TEST(Judge, SamplesAreHeldOutByTheirOrder) {
+  const auto is_in = [](const std::vector<size_t>& v, size_t i) { return std::count(v.begin(), v.end(), i) > 0; };
+  for (const size_t count : {8u, 19u, 64u, 250u})
+    for (const auto order : {SampleOrder::apart, SampleOrder::first_held_out, SampleOrder::streams}) {
+      const SampleUse use = divide_samples(count, order, 40);
+      const size_t held = order == SampleOrder::streams ? std::min<size_t>(48, count / 3) : std::min<size_t>(16, count / 4);
+      EXPECT_EQ(use.held_out.size(), held) << count;
+      EXPECT_EQ(use.fitted.size(), std::min<size_t>(40, count - held)) << count;
+      for (const size_t i : use.fitted) EXPECT_FALSE(is_in(use.held_out, i)) << i << " of " << count;
+      EXPECT_EQ(is_in(use.held_out, 0), order == SampleOrder::first_held_out) << count;
+      EXPECT_TRUE(order != SampleOrder::streams || use.held_out.front() == count - held) << count;
+    }
+  const SampleUse few = divide_samples(5, SampleOrder::apart, 40);
+  EXPECT_EQ(few.fitted.size(), 5u);
+  EXPECT_EQ(few.held_out.size(), 5u);
 }
 
 TEST(RefinementWork, DeepLayersGiveFewerRowsAndCostMore) {

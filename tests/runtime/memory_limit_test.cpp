@@ -126,5 +126,26 @@ TEST(MemoryAccount, RefusesBeforeAndForgetsAfter) {
   EXPECT_EQ(account->at_peak().peak_bytes, 100);
 }
 
+// What is loaded ahead of a run counts like what a run loads: it keeps the limit, and the run finds it there.
+TEST(MemoryLimit, HoldsForWeightsThatAreLoadedAhead) {
+  Graph g = parse_graph("graph(%x: f32[2,256], %w: f32[256,256]) { %y = matmul(%x, %w) return %y }");
+  Tensor w(DType::f32, {256, 256});
+  for (int64_t i = 0; i < w.elements(); ++i) w.data<float>()[static_cast<size_t>(i)] = static_cast<float>(i % 7) - 3;
+  g.replace_uses(g.inputs[1], g.add_constant("weight", std::move(w)));
+  g.inputs.pop_back();
+  const auto graph = std::make_shared<const Graph>(std::move(g));
+  std::vector<Tensor> in;
+  in.push_back(random_tensor(TensorType(DType::f32, Shape{2, 256}), 1));
+  const int64_t smallest = smallest_for(graph, types(in));
+  ASSERT_GE(smallest, 256 * 256 * 4);
+  Executor tight(graph, cpu(), {smallest});
+  tight.load(pointers(in));
+  EXPECT_GE(tight.memory().peak_bytes, 256 * 256 * 4);
+  const auto got = tight.run(pointers(in));
+  EXPECT_LE(tight.memory().peak_bytes, smallest);
+  EXPECT_LT(compare(got[0], run_reference(*graph, pointers(in))[0]).range_error, 1e-5);
+  EXPECT_THROW(Executor(graph, cpu(), {smallest - 1}).load(pointers(in)), Error);
+}
+
 }  // namespace
 }  // namespace onecard
