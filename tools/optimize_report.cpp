@@ -277,7 +277,7 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
   for (const auto& d : r.self_check) accuracy.rows.push_back({d.name, number_text(d.range_error), number_text(d.cosine)});
   tables.push_back(std::move(accuracy));
   if (!r.recipes.empty()) {
-    ReportTable recipes{r.recipes.size() > 1 ? "Recipes compared on held-out samples" : "The only recipe asked for", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
+    ReportTable recipes{r.recipes.size() > 1 ? "Recipes compared on held-out samples, ranges and roundings on all where few are held out" : "The only recipe asked for", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
     for (const auto& t : r.recipes)
       recipes.rows.push_back({t.stage, t.name, t.decibels ? number_text(*t.decibels) : "", std::to_string(t.float_layers), t.chosen ? "yes" : ""});
     tables.push_back(std::move(recipes));

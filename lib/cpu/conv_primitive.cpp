@@ -34,15 +34,22 @@ double conv_flops(const ConvShapes& s) {
 }
 
 dnnl::convolution_forward::primitive_desc make_conv(const OneDnn& library, const ConvShapes& s, memory::data_type x, memory::data_type w,
-                                                    const memory::desc& bias, memory::data_type y, const dnnl::primitive_attr& attr,
-                                                    const std::string& what) {
+                                                    const memory::desc& bias, memory::data_type y, const NamedAttr& attr) {
   const auto any = [](const Dims& dims, memory::data_type type) { return memory::desc(dims, type, memory::format_tag::any); };
   const memory::desc src = any(s.src, x), weights = any(s.weights, w), dst = any(s.dst, y);
-  PrimitiveKey key("convolution " + what);
-  key.with(src).with(weights).with(bias).with(dst).with(s.strides).with(s.dilations).with(s.pads_begin).with(s.pads_end).with(attr.get_post_ops());
+  PrimitiveKey key("convolution " + attr.text);
+  key.with(src)
+      .with(weights)
+      .with(bias)
+      .with(dst)
+      .with(s.strides)
+      .with(s.dilations)
+      .with(s.pads_begin)
+      .with(s.pads_end)
+      .with(attr.attr.get_post_ops());
   return library.known.get<dnnl::convolution_forward::primitive_desc>(key, [&] {
     return dnnl::convolution_forward::primitive_desc(library.engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src,
-                                                     weights, bias, dst, s.strides, s.dilations, s.pads_begin, s.pads_end, attr, true);
+                                                     weights, bias, dst, s.strides, s.dilations, s.pads_begin, s.pads_end, attr.attr, true);
   });
 }
 

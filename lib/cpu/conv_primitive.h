@@ -13,10 +13,9 @@ struct ConvShapes {
 ConvShapes conv_shapes(const ConvGeometry& geometry, const Dims& x, const Dims& w, const Dims& y, int64_t group);
 double conv_flops(const ConvShapes& s);
 
-// oneDNN's choice for these types, formats left to it; `what`: attr without its post-ops, in words.
+// oneDNN's choice for these types, formats left to it.
 dnnl::convolution_forward::primitive_desc make_conv(const OneDnn& library, const ConvShapes& s, dnnl::memory::data_type x, dnnl::memory::data_type w,
-                                                    const dnnl::memory::desc& bias, dnnl::memory::data_type y, const dnnl::primitive_attr& attr,
-                                                    const std::string& what);
+                                                    const dnnl::memory::desc& bias, dnnl::memory::data_type y, const NamedAttr& attr);
 
 // Declines what no convolution kernel takes: no or too many spatial axes.
 Support conv_fits(const KernelQuery& q);

@@ -27,26 +27,25 @@ Support scales_in_steps(const KernelQuery& q, const Activation& activation, int6
   return no("oneDNN does not rescale the sums in one step");
 }
 
-dnnl::primitive_attr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero) {
-  dnnl::primitive_attr attr = make_attr();
-  attr.set_scales_mask(DNNL_ARG_SRC, 0);
-  attr.set_scales_mask(DNNL_ARG_WEIGHTS, w_mask);
-  if (x.zero != 0) attr.set_zero_points_mask(DNNL_ARG_SRC, 0);
-  if (w_zero != 0) attr.set_zero_points_mask(DNNL_ARG_WEIGHTS, 0);
+NamedAttr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero) {
+  NamedAttr made{make_attr(), "int8"};
+  const auto scales = [&](int arg, int mask) {
+    made.attr.set_scales_mask(arg, mask);
+    made.text += " scales " + std::to_string(arg) + " " + std::to_string(mask);
+  };
+  const auto zero_point = [&](int arg) {
+    made.attr.set_zero_points_mask(arg, 0);
+    made.text += " zero point " + std::to_string(arg);
+  };
+  scales(DNNL_ARG_SRC, 0);
+  scales(DNNL_ARG_WEIGHTS, w_mask);
+  if (x.zero != 0) zero_point(DNNL_ARG_SRC);
+  if (w_zero != 0) zero_point(DNNL_ARG_WEIGHTS);
   if (const auto out = per_tensor(y)) {
-    attr.set_scales_mask(DNNL_ARG_DST, 0);
-    if (out->zero != 0) attr.set_zero_points_mask(DNNL_ARG_DST, 0);
+    scales(DNNL_ARG_DST, 0);
+    if (out->zero != 0) zero_point(DNNL_ARG_DST);
   }
-  return attr;
-}
-
-std::string int8_attr_text(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero) {
-  const auto out = per_tensor(y);
-  std::string text = "scales " + std::to_string(w_mask);
-  if (x.zero != 0) text += " x has a zero point";
-  if (w_zero != 0) text += " w has a zero point";
-  if (out) text += out->zero != 0 ? " y has a scale and a zero point" : " y has a scale";
-  return text;
+  return made;
 }
 
 void bind_int8(OneDnnStep& step, const PerTensor& x, const std::vector<float>& w_scales, const TensorType& y, int32_t w_zero) {

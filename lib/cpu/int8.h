@@ -12,9 +12,7 @@ Support int8_output_fits(const TensorType& y);
 // weights, input 1; bias and residual are inputs 2 and 3.
 Support scales_in_steps(const KernelQuery& q, const Activation& activation, int64_t channel_axis);
 // Attributes of an integer convolution or product: run-time scales, and zero points where they are not 0.
-dnnl::primitive_attr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero = 0);
-// The same in words: equal where the attributes are.
-std::string int8_attr_text(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero = 0);
+NamedAttr int8_attr(const PerTensor& x, int w_mask, const TensorType& y, int32_t w_zero = 0);
 // The values of those attributes.
 void bind_int8(OneDnnStep& step, const PerTensor& x, const std::vector<float>& w_scales, const TensorType& y, int32_t w_zero = 0);
 

@@ -93,13 +93,12 @@ MatMulShapes matmul_shapes(const MatMul& op, const Dims& a_dims, const Dims& b_d
 }
 
 dnnl::matmul::primitive_desc make_matmul(const OneDnn& library, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& y, const dnnl::primitive_attr& attr,
-                                         const std::string& what) {
-  PrimitiveKey key("matmul " + what);
-  key.with(a).with(b).with(bias).with(y).with(attr.get_post_ops());
+                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& y, const NamedAttr& attr) {
+  PrimitiveKey key("matmul " + attr.text);
+  key.with(a).with(b).with(bias).with(y).with(attr.attr.get_post_ops());
   return library.known.get<dnnl::matmul::primitive_desc>(key, [&] {
-    if (bias.is_zero()) return dnnl::matmul::primitive_desc(library.engine, a, b, y, attr, true);
-    return dnnl::matmul::primitive_desc(library.engine, a, b, bias, y, attr, true);
+    if (bias.is_zero()) return dnnl::matmul::primitive_desc(library.engine, a, b, y, attr.attr, true);
+    return dnnl::matmul::primitive_desc(library.engine, a, b, bias, y, attr.attr, true);
   });
 }
 

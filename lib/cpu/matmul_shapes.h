@@ -14,10 +14,9 @@ struct MatMulShapes {
   bool bias_is_row = false;  // one number per column, or one for all columns of one
   double flops = 0;
 };
-// oneDNN's choice for these operands; a zero `bias`: none. `what`: attr without its post-ops, in words.
+// oneDNN's choice for these operands; a zero `bias`: none.
 dnnl::matmul::primitive_desc make_matmul(const OneDnn& library, const dnnl::memory::desc& a, const dnnl::memory::desc& b,
-                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& y, const dnnl::primitive_attr& attr,
-                                         const std::string& what);
+                                         const dnnl::memory::desc& bias, const dnnl::memory::desc& y, const NamedAttr& attr);
 MatMulShapes matmul_shapes(const MatMul& op, const Dims& a, const Dims& b, const std::optional<Dims>& bias);
 
 }  // namespace onecard

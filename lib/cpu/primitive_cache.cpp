@@ -1,14 +1,16 @@
 #include "lib/cpu/primitive_cache.h"
 
+#include <algorithm>
 #include <bit>
 
+#include "lib/base/error.h"
 #include "lib/base/parallel.h"
 
 namespace onecard {
 
 namespace {
 
-constexpr size_t kMostHeld = 4096;  // descriptors; then all are forgotten
+constexpr size_t kMostHeld = 1024;  // descriptors; then all are forgotten
 
 std::string bits_of(float x) { return std::to_string(std::bit_cast<uint32_t>(x)); }
 
@@ -19,7 +21,9 @@ PrimitiveKey::PrimitiveKey(std::string what) : text_(std::move(what) + " threads
 
 PrimitiveKey& PrimitiveKey::with(const dnnl::memory::desc& desc) {
   text_ += " [";
+  // Strides are said too: what compares descriptors leaves out those of extents of 1, by which a product chooses its form.
   if (!desc.is_zero()) with(desc.get_dims());
+  if (!desc.is_zero() && desc.get_format_kind() == dnnl::memory::format_kind::blocked) with(desc.get_strides());
   text_ += "]";
   descs_.push_back(desc);
   return *this;
@@ -52,7 +56,7 @@ PrimitiveKey& PrimitiveKey::with(const dnnl::post_ops& ops) {
         text_ += " binary " + std::to_string(static_cast<int>(algorithm));
         with(operand);
         break;
-      default: throw dnnl::error(dnnl_unimplemented, "a post-op without a key");
+      default: fail(ErrorKind::internal, "a post-op that has no key");
     }
   }
   return *this;
@@ -68,6 +72,8 @@ std::any PrimitiveCache::find(const PrimitiveKey& key) {
 
 void PrimitiveCache::keep(const PrimitiveKey& key, std::any desc) {
   const std::lock_guard lock(mutex_);
+  const auto [begin, end] = held_.equal_range(key.text());
+  if (std::any_of(begin, end, [&](const auto& entry) { return entry.second.first == key; })) return;  // another thread was faster
   if (held_.size() >= kMostHeld) held_.clear();
   held_.emplace(key.text(), std::pair(key, std::move(desc)));
 }

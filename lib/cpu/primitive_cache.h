@@ -8,6 +8,12 @@
 
 namespace onecard {
 
+// Attributes and what they are, post-ops left out, in words that differ wherever they do.
+struct NamedAttr {
+  dnnl::primitive_attr attr;
+  std::string text;
+};
+
 // All that oneDNN is told of a primitive, for looking it up. Two are the same where oneDNN would decide the same.
 class PrimitiveKey {
  public:
@@ -21,7 +27,7 @@ class PrimitiveKey {
 
  private:
   std::string text_;
-  std::vector<dnnl::memory::desc> descs_;  // what text does not say of them is compared
+  std::vector<dnnl::memory::desc> descs_;  // types and formats
 };
 
 // Primitive descriptors as oneDNN chose them: it searches its blockings anew each time it is asked, a tenth of a millisecond and more for a
@@ -32,7 +38,7 @@ class PrimitiveCache {
   Desc get(const PrimitiveKey& key, Make make) {
     if (const std::any known = find(key); known.has_value()) return std::any_cast<Desc>(known);
     Desc made = make();
-    keep(key, made);
+    if (made) keep(key, made);  // that there is none may have been for lack of memory
     return made;
   }
 

@@ -50,7 +50,7 @@ HeldOut measure_held_out(const Sides& sides, Device& device, const SampleSource&
   Measured m = meter.measure(*sides.shipped);
   for (const Difference& d : m.accuracy.outputs) h.outputs.push_back(d.name);
   h.totals = std::move(m.totals);
-  if (used.pairs.empty() && meter.first_answers()) h.first = {use.held_out.at(0), meter.first_answers(), std::move(m.first)};
+  if (used.pairs.empty() && use.held_out.at(0) == 0 && meter.first_answers()) h.first = {meter.first_answers(), std::move(m.first)};
   return h;
 }
 

@@ -10,9 +10,8 @@ struct HeldOut {
   bool fitted_too = false;  // there were too few to hold any back: compression saw these
   std::vector<std::string> outputs;
   std::vector<OutputTotals> totals;  // per output, over all samples
-  // The first of them and what both answered; nothing where states are carried on.
+  // What both answered to the first sample of all, where it is one of them and nothing is carried into it.
   struct Answered {
-    size_t sample = 0;
     std::shared_ptr<const std::vector<Tensor>> original;
     std::vector<Tensor> shipped;
   };

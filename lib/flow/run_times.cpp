@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "lib/runtime/team.h"
 #include "passes/manager.h"
@@ -13,9 +14,8 @@ namespace {
 constexpr int64_t kMostBytes = int64_t{512} << 20;  // of the original's weights
 constexpr double kSeconds = 0.5;                    // all runs but the first two
 constexpr int64_t kMostRuns = 15;
-constexpr double kLeastSeconds = 0.1;  // of runs: first ones are slow
-constexpr double kPlain = 1.5;         // times as fast: needs no more runs to be told
-constexpr double kVeryPlain = 2.5;     // needs one
+constexpr double kPlain = 1.5, kVeryPlain = 2.5;           // times as fast: needs no more than two rounds, than one
+constexpr double kLeastSeconds = 0.1, kLeastOfOne = 0.02;  // of rounds that show it: a turn of the machine takes milliseconds
 
 double seconds_of(Executor& executor, const std::vector<const Tensor*>& in, std::vector<Tensor>& outputs) {
   const auto begin = std::chrono::steady_clock::now();
@@ -30,6 +30,18 @@ double median(std::vector<double> v) {
 
 }  // namespace
 
+bool shows_plainly(const std::vector<double>& before, const std::vector<double>& after) {
+  if (before.empty()) return false;
+  const bool one = before.size() == 1;
+  const double sum = std::accumulate(before.begin(), before.end(), std::accumulate(after.begin(), after.end(), 0.0));
+  if (sum < (one ? kLeastOfOne : kLeastSeconds)) return false;
+  // Every run on one side beside every one on the other.
+  const auto [before_least, before_most] = std::minmax_element(before.begin(), before.end());
+  const auto [after_least, after_most] = std::minmax_element(after.begin(), after.end());
+  const double times = one ? kVeryPlain : kPlain;
+  return *before_least > times * *after_most || *after_least > times * *before_most;
+}
+
 std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& shipped, Device& device, const std::vector<Tensor>& inputs,
                                   const std::shared_ptr<SharedWeights>& weights) {
   if (constant_bytes(*original) > kMostBytes) return std::nullopt;
@@ -40,16 +52,10 @@ std::optional<RunTimes> time_runs(const GraphPtr& original, const GraphPtr& ship
     std::vector<Tensor> answers_before, answers_after;
     prepare_both(before, after, inputs);  // what a few runs take is planning for the most part
     const double first = seconds_of(before, in, answers_before) + seconds_of(after, in, answers_after);  // plans, packs weights, warms the caches
-    const size_t fewest = first < kSeconds ? 3 : 1, plain = std::min<size_t>(fewest, 2);
+    const size_t fewest = first < kSeconds ? 3 : 1;
     std::vector<double> slow, fast;
     double sum = 0;
-    const auto is_plain = [&] {  // every run on one side is far faster than every one on the other
-      const auto [slow_least, slow_most] = std::minmax_element(slow.begin(), slow.end());
-      const auto [fast_least, fast_most] = std::minmax_element(fast.begin(), fast.end());
-      const double times = slow.size() >= plain ? kPlain : kVeryPlain;
-      return first + sum >= kLeastSeconds && (*slow_least > times * *fast_most || *fast_least > times * *slow_most);
-    };
-    while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < fewest) && (slow.empty() || !is_plain())) {
+    while (static_cast<int64_t>(slow.size()) < kMostRuns && (sum < kSeconds || slow.size() < fewest) && !shows_plainly(slow, fast)) {
       slow.push_back(seconds_of(before, in, answers_before));
       fast.push_back(seconds_of(after, in, answers_after));
       sum += slow.back() + fast.back();

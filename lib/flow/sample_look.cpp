@@ -15,7 +15,7 @@ constexpr int64_t kMostRows = 256;      // whose products with each other are lo
 constexpr int64_t kMostPoints = 4096;   // of a row, over all inputs
 constexpr int64_t kFewestRows = 8;      // fewer, and compression holds none back (judge.h)
 constexpr double kFewestEffective = 2;  // less than two samples that differ
-constexpr double kAlike = 0.75;         // of the rows: of two or three that differ, no more are effective than these
+constexpr double kAlike = 0.75;         // of the rows: two that differ are hardly ever two effective ones
 constexpr size_t kNamed = 3;
 
 bool is_number(const Tensor& t) {

@@ -30,9 +30,9 @@ Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
   const ConvShapes s = conv_shapes(conv_geometry(op, x, w), x, w, epilogue.dims, op.group);
   const memory::desc plain_weights(s.weights, kF32, s.weight_strides), bias = plain_desc(s.bias, kF32);
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
-    dnnl::primitive_attr attr = make_attr();
-    attr.set_post_ops(post);
-    return make_conv(*library, s, kF32, kF32, q.has(2) ? bias : memory::desc(), kF32, attr, "");
+    NamedAttr attr{make_attr(), ""};
+    attr.attr.set_post_ops(post);
+    return make_conv(*library, s, kF32, kF32, q.has(2) ? bias : memory::desc(), kF32, attr);
   });
   if (!chosen.desc) return no("oneDNN has no such convolution");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -31,10 +31,9 @@ Built build(const Conv& op, const KernelQuery& q, const OneDnnPtr& library) {
   const memory::desc plain_weights(s.weights, memory::data_type::s8, s.weight_strides), bias = plain_desc(s.bias, memory::data_type::f32);
   const int w_mask = w_scales.size() == 1 ? 0 : s.grouped ? 3 : 1;
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
-    dnnl::primitive_attr attr = int8_attr(x_quant, w_mask, q.out[0]);
-    attr.set_post_ops(post);
-    return make_conv(*library, s, dnnl_type(q.in[0].dtype), memory::data_type::s8, q.has(2) ? bias : memory::desc(), dnnl_type(q.out[0].dtype), attr,
-                     int8_attr_text(x_quant, w_mask, q.out[0]));
+    NamedAttr attr = int8_attr(x_quant, w_mask, q.out[0]);
+    attr.attr.set_post_ops(post);
+    return make_conv(*library, s, dnnl_type(q.in[0].dtype), memory::data_type::s8, q.has(2) ? bias : memory::desc(), dnnl_type(q.out[0].dtype), attr);
   });
   if (!chosen.desc) return no("oneDNN has no such int8 convolution");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -41,10 +41,10 @@ Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
     if (!fits) return fits;
   const memory::desc a(s.a, kF32, s.a_strides), b(s.b, kF32, s.b_strides), y = plain_desc(s.y, kF32);
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
-    dnnl::primitive_attr attr = make_attr();
-    attr.set_post_ops(post);
+    NamedAttr attr{make_attr(), ""};
+    attr.attr.set_post_ops(post);
     const memory::desc wanted_b = packs ? memory::desc(s.b, kF32, tag::any) : b;
-    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr, "");
+    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr);
   });
   if (!chosen.desc) return no("oneDNN has no such matrix product");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -61,10 +61,10 @@ Built build(const MatMul& op, const KernelQuery& q, const OneDnnPtr& library) {
   const bool packs = q.constants[1] != nullptr;
   const int mask = columns->scales.size() == 1 ? 0 : 1 << (s.b.size() - 1);
   const auto chosen = best_epilogue(epilogue, q, [&](const dnnl::post_ops& post) {
-    dnnl::primitive_attr attr = int8_attr(a_quant, mask, q.out[0], columns->zero);
-    attr.set_post_ops(post);
+    NamedAttr attr = int8_attr(a_quant, mask, q.out[0], columns->zero);
+    attr.attr.set_post_ops(post);
     const memory::desc wanted_b = packs ? memory::desc(s.b, memory::data_type::s8, tag::any) : b;
-    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr, int8_attr_text(a_quant, mask, q.out[0], columns->zero));
+    return make_matmul(*library, a, wanted_b, own_bias ? bias : memory::desc(), y, attr);
   });
   if (!chosen.desc) return no("oneDNN has no such int8 matrix product");
   return assemble_chosen(chosen, [&](const auto& desc, const Epilogue& ops) {

@@ -6,8 +6,8 @@ namespace onecard {
 
 // One way of compressing that was tried, and what it was worth.
 struct RecipeRecord {
-  std::string stage, name;  // "pruning", "survival" (smaller amounts), "int8" or "int4"
-  std::optional<double> decibels{};  // of the outputs on held-out samples, against the original; nothing where no other recipe competed
+  std::string stage, name;           // "pruning", "survival" (smaller amounts), "int8" or "int4"
+  std::optional<double> decibels{};  // of the outputs on the samples that judge, against the original; nothing where no other recipe competed
   int64_t float_layers = 0;
   bool chosen = false;
 };
@@ -70,7 +70,7 @@ struct FloatNetwork {
 using FloatPipeline = std::function<FloatNetwork(const PruneOptions& prune)>;
 using CompressionProgress = std::function<void(const std::string& what, double share)>;
 
-// Lets whole recipes compete on held-out samples and returns the best one: allocations of zeros, each repaired by least squares; ranges,
+// Lets whole recipes compete on samples and returns the best one: allocations of zeros, each repaired by least squares; ranges,
 // multipliers, rounding, matched means; and a few layers in float where that gains much. Runs on `device`, one sample a worker in memory at a time.
 Compression compress(const CompressionRequest& request, const FloatPipeline& pipeline, Device& device, const SampleSource& samples,
                      const CompressionProgress& progress);

@@ -68,7 +68,7 @@ class IntegerSearch {
     const RangeRule first = bench_.request.range.value_or(RangeRule::whole);
     Candidate best = tried(name_of(first), sites_by(first, ChannelRule::one_scale), nearest, {});
     if (bench_.request.range) return settle(std::move(best));
-    // What few samples said (where to clip, how to round, which means) must show on the few others that it is worth something.
+    // What few samples said (where to clip, how to round, which means) must bring something: what judges has seen hardly any others.
     const double doubt = bench_.use.held_out.size() < kFewHeldOut ? kDoubt : 0;
     RangeRule range = first;
     ChannelRule channels = ChannelRule::one_scale;
@@ -82,12 +82,14 @@ class IntegerSearch {
       if (next.decibels > least) best = std::move(next), range = r, channels = c;
     }
     const Candidate start = best;
-    for (const Refinement& how : affordable()) {
+    const std::vector<Refinement> ways = affordable();
+    every_way_is_affordable_ = ways.size() == std::size(kRefinements);
+    for (const Refinement& how : ways) {
       Candidate fitted = tried(start.name + "; " + name_of(how), start.sites, how, {});
       if (fitted.decibels > std::max(best.decibels, start.decibels + doubt)) best = std::move(fitted);
     }
     // What base itself lacks, no layer in float brings back.
-    const double most = base_ == bench_.dense ? INFINITY : judged(base_) - kGain;
+    const double most = base_ == bench_.dense ? INFINITY : bench_.decibels_of_all(base_) - kGain;
     raise_worst(best, most);
     if (best.decibels < kGoodEnough && !banks_.empty()) {
       Candidate others = others_than_banks(tried(best.name + ", filter banks too", sites_by(range, channels, Banks::quantize), best.how, {}), best);
@@ -114,11 +116,6 @@ class IntegerSearch {
   }
 
  private:
-  // A base that was repaired was fitted to samples, which say nothing of it any more.
-  double judged(const GraphPtr& candidate) const {
-    return base_ == bench_.dense ? bench_.decibels_of_rounding(candidate) : bench_.decibels(candidate);
-  }
-
   void look_at_sites() {
     const bool keeps_values = !bench_.request.range || *bench_.request.range == RangeRule::least_error;
     for (const Layer& l : find_layers(*bench_.dense)) {
@@ -204,7 +201,7 @@ class IntegerSearch {
                      [&](double share) { bench_.progress("rounding", share); });
     RecipeRecord record{bench_.request.activations == ActivationPrecision::int8 ? "int8" : "int4", c.name};
     record.float_layers = static_cast<int64_t>(c.skip.size());
-    if (bench_.judge) record.decibels = c.decibels = judged(bench_.shipped(base_, c.found, c.skip));
+    if (bench_.judge) record.decibels = c.decibels = bench_.decibels_of_all(bench_.shipped(base_, c.found, c.skip));
     tried_.push_back(std::move(record));
     return c;
   }
@@ -276,7 +273,7 @@ class IntegerSearch {
       if (c.found.erase(name) > 0) c.skip.insert(name);
     return c;
   }
-  double decibels_of(const Candidate& c) const { return judged(bench_.shipped(base_, c.found, c.skip)); }
+  double decibels_of(const Candidate& c) const { return bench_.decibels_of_all(bench_.shipped(base_, c.found, c.skip)); }
 
   // The worst layers in float, as many as the budget holds, whether one alone would gain or not: of layers that cost alike none does.
   Candidate worst_together(Candidate c, const std::vector<Cost>& costs, const Budget& budget) const {
@@ -327,11 +324,11 @@ class IntegerSearch {
     if (now.decibels < enough && now.skip.size() + 1 < budget.layers) {
       Candidate all_at_once = worst_together(best, costs, budget);
       if (all_at_once.decibels >= now.decibels + gain_for(all_at_once, now)) now = std::move(all_at_once);
-      else if (all_at_once.decibels >= now.decibels && affordable().size() == std::size(kRefinements)) together = std::move(all_at_once);
+      else if (all_at_once.decibels >= now.decibels && every_way_is_affordable_) together = std::move(all_at_once);
     }
     const std::string stem = best.name;
     if (!now.skip.empty()) best = settled_again(std::move(now), stem);
-    if (!together) return;
+    if (!together || best.decibels >= enough) return;
     // What they are worth may show only when the others are settled beside them.
     together = settled_again(std::move(*together), stem);
     if (together->decibels >= best.decibels + gain_for(*together, best)) best = std::move(*together);
@@ -365,7 +362,8 @@ class IntegerSearch {
   const GraphPtr& base_;
   std::vector<RecipeRecord>& tried_;
   std::vector<Layer> layers_;
-  std::set<std::string> banks_;  // those of them that are filter banks: integers as a recipe of its own
+  bool every_way_is_affordable_ = false;  // then so is settling all layers once more
+  std::set<std::string> banks_;           // those of them that are filter banks: integers as a recipe of its own
   std::vector<Site> sites_;
 };
 

@@ -123,22 +123,22 @@ std::vector<bool> states_of(const Graph& graph, const Carry& carry) {
 
 }  // namespace
 
-Judge::Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry)
-    : samples_(samples), held_out_(std::move(held_out)), carry_(std::move(carry)) {
+Judge::Judge(const Team& original, const SampleSource& samples, std::vector<size_t> which, Carry carry)
+    : samples_(samples), which_(std::move(which)), carry_(std::move(carry)) {
   carry_.starts = {0};
   is_state_ = states_of(original.graph(), carry_);
-  wanted_ = answers(original, held_out_.size());
+  wanted_ = answers(original, which_.size());
 }
 
 std::vector<std::vector<Tensor>> Judge::answers(const Team& team, size_t most) const {
   std::vector<std::vector<Tensor>> all;
   const auto answer = [&](int worker, int64_t i) {
-    Sample sample = samples_.read(held_out_[static_cast<size_t>(i)]);
+    Sample sample = samples_.read(which_[static_cast<size_t>(i)]);
     if (!carry_.pairs.empty() && i > 0) apply_carry(carry_, team.graph(), static_cast<size_t>(i), all.back(), sample);
     return team.member(worker).run(pointers(sample));
   };
   const int at_once = carry_.pairs.empty() ? team.workers() : 1;  // one that waits for the one before cannot run beside it
-  in_order(static_cast<int64_t>(std::min(most, held_out_.size())), at_once, answer,
+  in_order(static_cast<int64_t>(std::min(most, which_.size())), at_once, answer,
            [&](int64_t, std::vector<Tensor> outputs) { all.push_back(std::move(outputs)); });
   return all;
 }

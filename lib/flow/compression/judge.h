@@ -24,10 +24,11 @@ Carry find_carry(Executor& original, const SampleSource& samples);
 // Inputs of a sample as an executor takes them.
 std::vector<const Tensor*> pointers(const Sample& sample);
 
-// Compares candidates with the original network by their outputs on held-out samples; states are carried on where they flow.
+// Compares candidates with the original network by their outputs on some samples; states are carried on where they flow.
 class Judge {
  public:
-  Judge(const Team& original, const SampleSource& samples, std::vector<size_t> held_out, Carry carry);
+  // `which`: indices of the samples that judge.
+  Judge(const Team& original, const SampleSource& samples, std::vector<size_t> which, Carry carry);
   // Signal to error in dB, the mean over the outputs of float type that are no states (those show in what is computed from them); of each the mean
   // error of the samples beside their signal, at most 1 for one; a stream counts as one sample. At most 120. The first `most` samples count.
   double decibels(const Team& candidate, size_t most = SIZE_MAX) const;
@@ -39,7 +40,7 @@ class Judge {
  private:
   std::vector<std::vector<Tensor>> answers(const Team& team, size_t most) const;
   const SampleSource& samples_;
-  std::vector<size_t> held_out_;
+  std::vector<size_t> which_;
   Carry carry_;
   std::vector<std::vector<Tensor>> wanted_;  // outputs of the original, per sample
   std::vector<bool> is_state_;               // per output

@@ -1,7 +1,6 @@
 #include "lib/flow/compression/workbench.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "lib/flow/compression/work.h"
 #include "lib/runtime/weights.h"
@@ -33,11 +32,12 @@ Workbench::Workbench(const CompressionRequest& asked, const FloatPipeline& makes
       carry(asked.carry.pairs.empty() ? find_carry(dense_team.member(0), given) : asked.carry),
       use(divide_samples(given.size(), order_of(asked, carry), samples_to_fit(work_of_run(dense_team.member(0), given, 0)))) {
   if (!asked.competes()) return;
-  judge.emplace(dense_team, given, use.held_out, carry);
-  if (use.held_out.size() >= kFewHeldOut || !carry.pairs.empty()) return;
-  std::vector<size_t> all = use.held_out;
-  std::copy_if(use.fitted.begin(), use.fitted.end(), std::back_inserter(all), [&](size_t i) { return std::count(all.begin(), all.end(), i) == 0; });
-  wide.emplace(dense_team, given, std::move(all), carry);
+  std::vector<size_t> judging = use.held_out;
+  const bool all =
+      carry.pairs.empty() && use.held_out.size() < kFewHeldOut && asked.activations == ActivationPrecision::int8 && asked.prune.amount == 0;
+  for (const size_t i : use.fitted)
+    if (all && std::count(judging.begin(), judging.end(), i) == 0) judging.push_back(i);
+  judge.emplace(dense_team, given, std::move(judging), carry);
 }
 
 GraphPtr Workbench::built(const GraphPtr& base, const FoundLayers& found) const {
@@ -68,27 +68,27 @@ Networks Workbench::networks(const GraphPtr& base) const {
 }
 
 double Workbench::decibels(const GraphPtr& candidate) const {
+  const double db = judge->decibels(Team(candidate, device, workers, weights), use.held_out.size());
+  weights->store.drop_unused();
+  return db;
+}
+
+double Workbench::decibels_of_all(const GraphPtr& candidate) const {
   const double db = judge->decibels(Team(candidate, device, workers, weights));
   weights->store.drop_unused();
   return db;
 }
 
-double Workbench::decibels_of_rounding(const GraphPtr& candidate) const {
-  const double db = (wide ? *wide : *judge).decibels(Team(candidate, device, workers, weights));
-  weights->store.drop_unused();
-  return db;
-}
-
 double Workbench::error_beside_others(const GraphPtr& candidate, size_t most) const {
-  return judge->error(Team(candidate, device, 1, weights), most);
+  return judge->error(Team(candidate, device, 1, weights), std::min(most, use.held_out.size()));
 }
 
 std::vector<double> Workbench::errors_beside_others(const GraphPtr& candidate, size_t most) const {
-  return judge->errors(Team(candidate, device, 1, weights), most);
+  return judge->errors(Team(candidate, device, 1, weights), std::min(most, use.held_out.size()));
 }
 
 double Workbench::decibels_beside_others(const GraphPtr& candidate, size_t most) const {
-  return judge->decibels(Team(candidate, device, 1, weights), most);
+  return judge->decibels(Team(candidate, device, 1, weights), std::min(most, use.held_out.size()));
 }
 
 }  // namespace onecard

@@ -16,8 +16,9 @@ struct Workbench {
   Networks networks(const GraphPtr& base) const;
   // Of the candidate's answers, on the held-out samples.
   double decibels(const GraphPtr& candidate) const;
-  // The same where candidates differ in how they round.
-  double decibels_of_rounding(const GraphPtr& candidate) const;
+  // On all that judge: where few are held out, and integers of the original network are looked for, the fitted ones too. Their ranges have little
+  // that could be fitted to samples, and four samples tell them apart badly.
+  double decibels_of_all(const GraphPtr& candidate) const;
   // On at most so many held-out samples, for one of several that are judged at once, each by one worker.
   double decibels_beside_others(const GraphPtr& candidate, size_t most) const;
   double error_beside_others(const GraphPtr& candidate, size_t most) const;
@@ -34,8 +35,7 @@ struct Workbench {
   Team dense_team;
   Carry carry;
   SampleUse use;
-  std::optional<Judge> judge;  // where recipes compete
-  std::optional<Judge> wide;   // by all samples, where few are held out: ranges and roundings have little that could be fitted to samples
+  std::optional<Judge> judge;  // where recipes compete; the held-out samples are its first
 };
 
 }  // namespace onecard
