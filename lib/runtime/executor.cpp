@@ -44,6 +44,7 @@ Executor::~Executor() {
 void Executor::set_tap(Tap tap, std::function<bool(const Value&)> wants) {
   tap_ = std::move(tap);
   wants_ = std::move(wants);
+  if (!tap_) shown_.reset(), show_workspace_.reset();
   for (auto& [graph, body] : bodies_) body->set_tap(tap_, wants_);
 }
 
@@ -199,6 +200,14 @@ void Executor::show_inputs(const std::vector<const Tensor*>& inputs) {
   }
 }
 
+void* Executor::room_for(std::shared_ptr<DeviceBuffer>& buffer, int64_t bytes) {
+  if (!buffer || buffer->bytes() < bytes) {
+    buffer.reset();
+    buffer = device_.allocate(std::max<int64_t>(bytes, kAlignment));
+  }
+  return buffer->data();
+}
+
 void Executor::show(Prepared& p, Run& run, size_t index) {
   const PlanStep& s = p.plan.steps[index];
   if (!s.node || s.recomputed) return;
@@ -216,12 +225,11 @@ void Executor::show(Prepared& p, Run& run, size_t index) {
       tap_(value, on_host(device_, value.type, p.pointers[b]));
       continue;
     }
-    const auto plain = device_.make_reorder(value.type, layout, nullptr);
-    const auto into = device_.allocate(std::max<int64_t>(value.type.bytes(), kAlignment));
-    const auto scratch = device_.allocate(std::max<int64_t>(plain->workspace_bytes, kAlignment));
+    std::unique_ptr<Step>& plain = p.plain[{index, i}];
+    if (!plain) plain = device_.make_reorder(value.type, layout, nullptr);
     const void* from = p.pointers[b];
-    void* to = into->data();
-    plain->launch({{&from, 1}, {&to, 1}, scratch->data(), device_.queue()});
+    void* to = room_for(shown_, value.type.bytes());
+    plain->launch({{&from, 1}, {&to, 1}, room_for(show_workspace_, plain->workspace_bytes), device_.queue()});
     tap_(value, on_host(device_, value.type, to));
   }
 }

@@ -81,6 +81,7 @@ class Executor {
   void finish_outputs(Prepared& p, Run& run, std::vector<Tensor>& outputs);
   void show(Prepared& p, Run& run, size_t index);
   void show_inputs(const std::vector<const Tensor*>& inputs);
+  void* room_for(std::shared_ptr<DeviceBuffer>& buffer, int64_t bytes);
 
   GraphPtr graph_;
   Device& device_;
@@ -93,6 +94,7 @@ class Executor {
   MemorySummary largest_;
   Tap tap_;
   std::function<bool(const Value&)> wants_;
+  std::shared_ptr<DeviceBuffer> shown_, show_workspace_;  // of values that a tap sees in plain layout, one at a time
   StepTimer timer_;
 };
 

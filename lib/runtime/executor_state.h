@@ -35,7 +35,8 @@ struct Executor::Prepared {
   std::vector<void*> pointers;                        // per buffer; null for pool buffers and, between runs, inputs and outputs
   std::vector<std::shared_ptr<DeviceBuffer>> staged;  // device copies of inputs and outputs, where host memory cannot be read
   std::vector<std::shared_ptr<const LoadedWeight>> weights;
-  int64_t arena_made = 0;  // of the arena to which the pointers belong
+  int64_t arena_made = 0;                                            // of the arena to which the pointers belong
+  std::map<std::pair<size_t, size_t>, std::unique_ptr<Step>> plain;  // by step and output: what arranges it for a tap
 };
 
 // Tensors that live outside the arena during one run, by buffer.
