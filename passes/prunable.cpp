@@ -162,7 +162,9 @@ class Collector {
     for (size_t g = 0; g < globs.size(); ++g) {
       if (used[g]) continue;
       std::string some;
-      for (size_t i = 0; i < std::min<size_t>(3, found_.size()); ++i) some += (i ? ", " : "; prunable are, for instance, ") + found_[i].weight.name;
+      int named = 0;
+      for (const Found& f : found_)
+        if (named < 3 && !f.bank && !f.weight.name.empty()) some += (named++ ? ", " : "; prunable are, for instance, ") + f.weight.name;
       fail(ErrorKind::usage, flag, " ", globs[g], ": no prunable weight, and no output of a layer with one, has such a name", some);
     }
   }

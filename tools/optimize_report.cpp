@@ -231,8 +231,8 @@ std::string guard_text(const GuardResult& g) {
 }
 
 std::string times_text(const RunTimes& t) {
-  return "speed: a run takes " + number_text(t.after_ms) + " ms instead of " + number_text(t.before_ms) + " (medians of " + std::to_string(t.runs) +
-         " in turn, on this machine)";
+  return "speed: a run takes " + number_text(t.after_ms) + " ms instead of " + number_text(t.before_ms) + " of the model as it came, nothing fused (" +
+         (t.runs == 1 ? "one run each" : "medians of " + std::to_string(t.runs)) + " in turn, on this machine)";
 }
 
 Report failed_guard_report(const GuardResult& g, const std::string& title) {
@@ -277,7 +277,7 @@ std::vector<ReportTable> tables_of(const OptimizeResult& r) {
   for (const auto& d : r.self_check) accuracy.rows.push_back({d.name, number_text(d.range_error), number_text(d.cosine)});
   tables.push_back(std::move(accuracy));
   if (!r.recipes.empty()) {
-    ReportTable recipes{r.recipes.size() > 1 ? "Recipes compared on held-out samples, ranges and roundings on all where few are held out" : "The only recipe asked for", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
+    ReportTable recipes{r.recipes.size() > 1 ? "Recipes compared on held-out samples, ranges and roundings on all where few are held out" : "The only recipe tried", {{"stage", "recipe", "signal to error, dB", "layers in float", "chosen"}}};
     for (const auto& t : r.recipes)
       recipes.rows.push_back({t.stage, t.name, t.decibels ? number_text(*t.decibels) : "", std::to_string(t.float_layers), t.chosen ? "yes" : ""});
     tables.push_back(std::move(recipes));

@@ -69,7 +69,8 @@ void Bundle::read_header(std::vector<Section>& sections) const {
   require(version <= format::kVersion, ErrorKind::io, "the bundle has version ", version, "; this program reads up to ", format::kVersion,
           ": use a newer onecard");
   require(version >= 1 && count == format::kSectionCount, ErrorKind::io, "the header names ", count, " sections of version ", version);
-  require(length == file_->size(), ErrorKind::io, "the file should have ", length, " bytes and has ", file_->size(), ": a truncated copy?");
+  require(length == file_->size(), ErrorKind::io, "the file should have ", length, " bytes and has ", file_->size(),
+          length > file_->size() ? ": a truncated copy?" : ": something was appended to it");
   require(length >= kFirst, ErrorKind::io, "the section table is cut short");
   Bytes table(format::kSectionCount * format::kSectionBytes);
   file_->read(format::kHeaderBytes, table);

@@ -51,6 +51,10 @@ void look_for_doubts(const OptimizeRequest& request, const Sides& sides, Device&
     result.warnings.push_back(std::string("the accuracy could not be measured: ") + e.what());
     return;
   }
+  if (const int64_t held = result.held_out->samples; carry.pairs.empty() && !result.held_out->fitted_too && held < static_cast<int64_t>(kFewHeldOut))
+    result.notes.push_back("the distance was measured on " + std::to_string(held) + (held == 1 ? " sample" : " samples") +
+                           ", which say little: others may be answered much farther from the original; of " + std::to_string(4 * kFewHeldOut) +
+                           " samples " + std::to_string(kFewHeldOut) + " are held out");
   if (auto w = accuracy_warning(*result.held_out, advice_for(request))) result.warnings.push_back(std::move(*w));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <set>
 
 #include "lib/base/in_order.h"
@@ -23,6 +24,7 @@ namespace onecard {
 namespace {
 
 constexpr uint64_t kSelfCheckSeed = 1;
+constexpr double kLost = 0.9;                        // cosine
 constexpr int64_t kMostCompared = int64_t{2} << 30;  // bytes of the original's weights that are run without being asked
 constexpr int64_t kSmallSample = int64_t{64} << 10,
                   kSampleShare = 20;  // a sample of more bytes, and of more than a 20th of the weights, is not stored
@@ -325,6 +327,7 @@ class Optimization {
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original_.has_value(), ErrorKind::internal,
             "the optimized graph fails where the original model runs: ", own_->why_not);
+    doubt_unmeasured();
     if (!check || !is_too_large(*check, *optimized_) || sizes_.inputs.empty()) return check;
     std::vector<OutputDistance> none;
     CheckInput seeded = random_input(*optimized_, sizes_);
@@ -332,6 +335,19 @@ class Optimization {
     if (const Answer a = own_answer(optimized_, device_, seeded, request_.memory_limit_bytes, pages_); a.outputs)
       check = make_self_check(*optimized_, std::move(seeded), {}, *a.outputs, none), result_.self_check_stored = text;
     return check;
+  }
+
+  // Without samples a random input is all there is, and one answer that has little left of the original's must not go without a word.
+  void doubt_unmeasured() {
+    if (!is_lossy(request_) || request_.samples) return;
+    for (const OutputDistance& d : result_.self_check)
+      if (d.cosine < kLost) {
+        char cosine[32];
+        std::snprintf(cosine, sizeof cosine, "%.3g", d.cosine);
+        result_.warnings.push_back("the answer to a random input is far from the original's: '" + d.name + "' cosine " + cosine +
+                                   "; give samples (--data PATH) to see what is lost, and to lose less");
+        return;
+      }
   }
 
   void write(const std::optional<SelfCheck>& check) {

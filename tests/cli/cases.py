@@ -115,6 +115,12 @@ with tempfile.TemporaryDirectory() as tmp:
     case("no cache at all", [*read, "--calibration-cache", "cut.txt"], 2, err="no calibration cache")
     case("an unknown way of calibration", [*read, "--calibration", "guess"], 2, err="auto, minmax, entropy, percentile and mse")
     case("a gate is told with as many digits as it takes", ["diff-accuracy", model, "i.onecard", "--data", data, "--min-cosine", "0.9999999"], 1, out="breaks at least 0.9999999")
+    case("a calibration that was read is told", [*read, "--calibration-cache", "entropy.txt"], 0, out="calibration: read from entropy.txt")
+    case("few held-out samples are told", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", "parts"], 0, out="measured on 4 samples, which say little")
+    case("a network that is lost without samples is told", ["optimize", model, "-o", "z.onecard", "--prune", "1"], 0, err="warning: the answer to a random input is far")
+    case("a name that no weight has: others are named", ["optimize", model, "-o", "y.onecard", "--prune", "0.5", "--prune-skip", "nosuch*"], 2, err="nosuch*",
+         then=lambda d: ", ," not in d.stderr)
+    pathlib.Path("z.onecard").unlink(missing_ok=True)
     case("diff-accuracy fails by its gate", ["diff-accuracy", model, "i.onecard", "--data", data, "--max-range-error", "1e-9"], 1, out="diff-accuracy: FAIL")
     case("bench", ["bench", "a.onecard", "--random", "1", "--iterations", "5", "--json", "--quiet"], 0, then=lambda d: json.loads(d.stdout)["median_ms"] > 0)
     case("inspect --plan", ["inspect", "a.onecard", "--plan", "--json"], 0, then=lambda d: "buffers" in json.dumps(json.loads(d.stdout)))
