@@ -114,6 +114,7 @@ with tempfile.TemporaryDirectory() as tmp:
     pathlib.Path("cut.txt").write_text("hello")
     case("no cache at all", [*read, "--calibration-cache", "cut.txt"], 2, err="no calibration cache")
     case("an unknown way of calibration", [*read, "--calibration", "guess"], 2, err="auto, minmax, entropy, percentile and mse")
+    case("diff-accuracy without a gate checks nothing", ["diff-accuracy", model, "i.onecard", "--data", data], 0, out="diff-accuracy: OK 1 sample on", then=lambda d: "PASS" not in d.stdout)
     case("a gate is told with as many digits as it takes", ["diff-accuracy", model, "i.onecard", "--data", data, "--min-cosine", "0.9999999"], 1, out="breaks at least 0.9999999")
     case("a calibration that was read is told", [*read, "--calibration-cache", "entropy.txt"], 0, out="calibration: read from entropy.txt")
     case("few held-out samples are told", ["optimize", model, "-o", "z.onecard", "--precision", "int8", "--data", "parts"], 0, out="measured on 4 samples, which say little")
