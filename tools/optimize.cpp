@@ -110,14 +110,13 @@ int run(const OptimizeOptions& o) {
   const std::string title = "onecard optimize " + Path(o.model).filename().string();
   if (!o.report.empty()) request.guard_failed = [&](const GuardResult& g) { write_report(o.report, failed_guard_report(g, title)); };
   request.options_text = canonical_options(request, o);
-  const bool calibrated = !o.calibration_cache.empty() && std::filesystem::exists(o.calibration_cache);
   const OptimizeResult result = optimize(std::move(request), *device, [&](const std::string& what, double share) { output.progress(what, share); });
 
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const ordered_json j = to_json(result, seconds);
   for (const auto& p : result.passes)
     if (p.changes) output.detail("pass " + p.name + ": " + std::to_string(p.changes) + " changes, " + number_text(p.ms) + " ms");
-  if (calibrated) output.line("calibration: read from " + o.calibration_cache + ", the samples measured alone");
+  if (result.calibration_read) output.line("calibration: read from " + o.calibration_cache + ", not found on these samples");
   for (const auto& n : result.notes) output.line("note: " + n);
   for (const auto& w : result.warnings) output.say("warning: " + w);
   if (result.held_out)

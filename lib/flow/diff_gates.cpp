@@ -50,7 +50,7 @@ std::string as_given(double v) {
 // The value with as many digits as it takes to see on which side of the limit it lies.
 ReportCheck check_of(const std::string& name, bool pass, double value, double limit, const char* side) {
   int digits = 6;
-  const auto lies = [&](double v) { return std::pair(v<limit, v> limit); };
+  const auto lies = [&](double v) { return (v > limit ? 1 : 0) - (v < limit ? 1 : 0); };
   while (digits < 17 && lies(read(number(value, digits))) != lies(value)) ++digits;
   return {name, pass, number(value, digits) + (pass ? " keeps " : " breaks ") + side + as_given(limit)};
 }

@@ -1,6 +1,7 @@
 #include "lib/flow/doubts.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "lib/flow/one_thread.h"
 #include "lib/flow/sample_look.h"
@@ -8,6 +9,8 @@
 namespace onecard {
 
 namespace {
+
+constexpr double kLost = 0.9;  // cosine
 
 // What somebody may do whose network has lost its accuracy.
 std::string advice_for(const OptimizeRequest& request) {
@@ -51,11 +54,20 @@ void look_for_doubts(const OptimizeRequest& request, const Sides& sides, Device&
     result.warnings.push_back(std::string("the accuracy could not be measured: ") + e.what());
     return;
   }
-  if (const int64_t held = result.held_out->samples; carry.pairs.empty() && !result.held_out->fitted_too && held < static_cast<int64_t>(kFewHeldOut))
+  if (const int64_t held = result.held_out->samples; !result.held_out->fitted_too && held < static_cast<int64_t>(kFewHeldOut))
     result.notes.push_back("the distance was measured on " + std::to_string(held) + (held == 1 ? " sample" : " samples") +
-                           ", which say little: others may be answered much farther from the original; of " + std::to_string(4 * kFewHeldOut) +
-                           " samples " + std::to_string(kFewHeldOut) + " are held out");
+                           ", which say little: others may be answered much farther from the original; of more samples more are held out");
   if (auto w = accuracy_warning(*result.held_out, advice_for(request))) result.warnings.push_back(std::move(*w));
+}
+
+void look_at_answer(const OptimizeRequest& request, OptimizeResult& result) {
+  if (!is_lossy(request) || request.samples) return;
+  const auto lost = std::find_if(result.self_check.begin(), result.self_check.end(), [](const OutputDistance& d) { return !(d.cosine >= kLost); });
+  if (lost == result.self_check.end()) return;
+  char cosine[32];
+  std::snprintf(cosine, sizeof cosine, "%.3g", lost->cosine);
+  result.warnings.push_back("the answer to a random input is far from the original's: '" + lost->name + "' cosine " + cosine +
+                            "; give samples (--data PATH) to see what is lost, and to lose less");
 }
 
 }  // namespace onecard

@@ -16,4 +16,8 @@ bool is_measured(const OptimizeRequest& request);
 // is doubtful goes into the result's warnings.
 void look_for_doubts(const OptimizeRequest& request, const Sides& sides, Device& device, const Progress& progress, OptimizeResult& result);
 
+// Nor is it without samples, where the self-check's answer to a random input is all there is: one that has little left of the original's is a
+// warning.
+void look_at_answer(const OptimizeRequest& request, OptimizeResult& result);
+
 }  // namespace onecard

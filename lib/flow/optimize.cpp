@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <set>
 
 #include "lib/base/in_order.h"
@@ -327,7 +326,7 @@ class Optimization {
     // What the original model could answer, the optimized one must: anything else is ours to mend, not to write down.
     require(check.has_value() || !original_.has_value(), ErrorKind::internal,
             "the optimized graph fails where the original model runs: ", own_->why_not);
-    doubt_unmeasured();
+    look_at_answer(request_, result_);
     if (!check || !is_too_large(*check, *optimized_) || sizes_.inputs.empty()) return check;
     std::vector<OutputDistance> none;
     CheckInput seeded = random_input(*optimized_, sizes_);
@@ -335,19 +334,6 @@ class Optimization {
     if (const Answer a = own_answer(optimized_, device_, seeded, request_.memory_limit_bytes, pages_); a.outputs)
       check = make_self_check(*optimized_, std::move(seeded), {}, *a.outputs, none), result_.self_check_stored = text;
     return check;
-  }
-
-  // Without samples a random input is all there is, and one answer that has little left of the original's must not go without a word.
-  void doubt_unmeasured() {
-    if (!is_lossy(request_) || request_.samples) return;
-    for (const OutputDistance& d : result_.self_check)
-      if (d.cosine < kLost) {
-        char cosine[32];
-        std::snprintf(cosine, sizeof cosine, "%.3g", d.cosine);
-        result_.warnings.push_back("the answer to a random input is far from the original's: '" + d.name + "' cosine " + cosine +
-                                   "; give samples (--data PATH) to see what is lost, and to lose less");
-        return;
-      }
   }
 
   void write(const std::optional<SelfCheck>& check) {

@@ -72,6 +72,7 @@ struct OptimizeResult {
   ZeroCounts moved_zeros;                   // by layer, where zeros were chosen anew; what the guard raised is not among them
   std::optional<GuardResult> guard;         // with its price list
   std::optional<SampleUse> sample_use;      // by compression
+  bool calibration_read = false;            // from the cache
   std::optional<HeldOut> held_out;          // of lossy work with samples
   std::optional<RunTimes> run_times;        // of lossy work, on the self-check's input
   std::vector<std::string> warnings;        // what may be wrong, and what to do about it

@@ -86,6 +86,7 @@ void compress_with_samples(const OptimizeRequest& request, const Graph* unpruned
   if (known) {
     before = read_calibration_cache(*request.calibration_cache, key, request.calibration);
     asked.known = &before;
+    result.calibration_read = true;
   }
   Compression done = compress(asked, network, device, *request.samples, progress);
   if (cached && !known)

@@ -15,8 +15,9 @@ bool plannable(const TensorType& t) { return t.container == Container::none || (
 // Whether the node has a kernel of its own on the device.
 bool has_kernel(const Node& node, const Device& device, int threads) {
   const QueryOf q(node, std::vector<Layout>(node.inputs.size()), threads);
-  const Kernel* kernel = kernel_for(device, q.query);
-  return kernel && kernel->name() != kReference;
+  const auto& kernels = device.kernels();
+  const auto it = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) { return bool(kernel->supports(q.query)); });
+  return it != kernels.end() && (*it)->name() != kReference;
 }
 
 }  // namespace
@@ -58,21 +59,22 @@ Chosen choose_kernel(const Device& device, const KernelQuery& query) {
   return chosen;
 }
 
-const Kernel* kernel_for(const Device& device, const KernelQuery& query) {
-  const auto& kernels = device.kernels();
-  const auto it = std::find_if(kernels.begin(), kernels.end(), [&](const auto& kernel) { return bool(kernel->supports(query)); });
-  return it == kernels.end() ? nullptr : it->get();
-}
-
 void place(Graph& graph, const Device& device, int threads) {
-  std::set<const Node*> done;                         // taken apart
+  std::set<const Node*> done;  // taken apart
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = *it;
-    if (done.contains(&node) || is_dynamic(node) || has_kernel(node, device, threads)) { ++it; continue; }
+    if (done.contains(&node) || is_dynamic(node) || has_kernel(node, device, threads)) {
+      ++it;
+      continue;
+    }
     const auto previous = it == graph.nodes().begin() ? graph.nodes().end() : std::prev(it);
     const std::vector<Value*> parts = node.op->decompose(graph, node);
-    if (parts.empty()) { ++it; continue; }
-    require(parts.size() == node.outputs.size(), ErrorKind::internal, node.op->name(), " was taken apart into ", parts.size(), " values, not ", node.outputs.size());
+    if (parts.empty()) {
+      ++it;
+      continue;
+    }
+    require(parts.size() == node.outputs.size(), ErrorKind::internal, node.op->name(), " was taken apart into ", parts.size(), " values, not ",
+            node.outputs.size());
     for (size_t i = 0; i < parts.size(); ++i) graph.replace_uses(node.outputs[i], parts[i]);
     // The parts stand before the node, which is dead now: they come next, and may be taken apart in turn.
     const auto first = previous == graph.nodes().end() ? graph.nodes().begin() : std::next(previous);

@@ -20,8 +20,6 @@ struct Chosen {
   std::vector<std::string> why_not;
 };
 Chosen choose_kernel(const Device& device, const KernelQuery& query);
-// The same kernel alone; null when there is none.
-const Kernel* kernel_for(const Device& device, const KernelQuery& query);
 
 // What a kernel is told of a node; the spans live as long as this.
 struct QueryOf {
